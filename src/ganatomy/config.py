@@ -1,0 +1,150 @@
+"""The configuration of a training run: one frozen dataclass, saved whole as `config.json`."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from .errors import ConfigError, unknown
+
+ModelName = Literal["mlp", "dcgan"]
+OptimizerName = Literal["sgd", "adam"]
+InitName = Literal["default", "normal"]
+
+NUM_FIXED_LATENTS = 64
+"""Latents pictured over time in every run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides a training run. Presets return one; `resolve` fills in what the data decides."""
+
+    preset: str
+    """Name of the preset this configuration started from."""
+    model: ModelName
+    """Network family: `mlp` (fully connected) or `dcgan` (convolutions)."""
+    optimizer: OptimizerName
+    """Optimizer of both networks."""
+    lr_g: float
+    """Learning rate of the generator."""
+    lr_d: float
+    """Learning rate of the discriminator."""
+    adam_beta1: float = 0.5
+    """Adam's first-moment decay (not used by sgd)."""
+    adam_beta2: float = 0.999
+    """Adam's second-moment decay (not used by sgd)."""
+    init: InitName = "default"
+    """Weight initialisation: PyTorch's, or `normal`: convolutions N(0, 0.02), batch-norm scales N(1, 0.02)."""
+    z_dim: int = 100
+    """Number of latent numbers."""
+    batch_size: int = 64
+    """Images per optimizer step, over all devices."""
+    num_epochs: float
+    """Training length in passes over the training set; used while `total_nimg` is None."""
+    total_nimg: int | None = None
+    """Training length in images shown to D; fixed when the run starts."""
+    ema_halflife_nimg: int = 20_000
+    """Half-life of G_ema's average in images; early on, 5 % of the images seen."""
+    seed: int = 0
+    """Seed of everything random in the run."""
+
+    tick_nimg: int | None = None
+    """Images between two lines of stats.jsonl; None: a 200th of the run."""
+    sample_nimg: int | None = None
+    """Images between two pictures of the fixed latents; None: a 10th of the run."""
+    snapshot_nimg: int | None = None
+    """Images between two snapshots of G_ema; None: a 5th of the run."""
+    checkpoint_nimg: int | None = None
+    """Images between two checkpoints; None: a 20th of the run."""
+    keep_checkpoints: int = 2
+    """Newest checkpoints kept; at least 2, so that a damaged one has a predecessor."""
+
+    data: str = ""
+    """Name of the data set."""
+    data_sha256: str = ""
+    """SHA-256 over the data set's content hashes."""
+    num_train: int = 0
+    """Training images."""
+    img_channels: int = 1
+    """1 (grey) or 3 (RGB)."""
+    img_height: int = 28
+    """Image height in pixels."""
+    img_width: int = 28
+    """Image width in pixels."""
+
+    device: str = "cpu"
+    """Device chosen at the start."""
+    num_threads: int = 1
+    """CPU threads chosen at the start; part of exact resume."""
+
+    @property
+    def img_shape(self) -> tuple[int, int, int]:
+        """Image shape (C, H, W)."""
+        return self.img_channels, self.img_height, self.img_width
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+POSITIVE = (
+    "lr_g", "lr_d", "z_dim", "batch_size", "num_epochs", "total_nimg", "ema_halflife_nimg", "tick_nimg",
+    "sample_nimg", "snapshot_nimg", "checkpoint_nimg", "num_threads",
+)  # fmt: skip
+
+
+def check(config: TrainConfig) -> TrainConfig:
+    """Return the configuration if every value is allowed; else raise a `ConfigError` naming value and range."""
+    for name in POSITIVE:
+        value = getattr(config, name)
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise ConfigError(f"{name} is {value}; it must be greater than 0.")
+    for name in ("adam_beta1", "adam_beta2"):
+        value = getattr(config, name)
+        if not 0 <= value < 1:
+            raise ConfigError(f"{name} is {value}; it must be at least 0 and below 1.")
+    for name, allowed in (("model", ModelName), ("optimizer", OptimizerName), ("init", InitName)):
+        if getattr(config, name) not in get_args(allowed):
+            raise unknown(name, getattr(config, name), get_args(allowed))
+    if config.keep_checkpoints < 2:
+        raise ConfigError(f"keep_checkpoints is {config.keep_checkpoints}; at least 2 are kept, so that one may be damaged.")
+    if config.seed < 0:
+        raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
+    return config
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """Fix what depends on the data: the total number of images and the intervals derived from it."""
+    check(config)
+    total = config.total_nimg or math.ceil(config.num_epochs * config.num_train)
+
+    def every(value: int | None, share: int) -> int:
+        return value or max(config.batch_size, math.ceil(total / share))
+
+    return dataclasses.replace(
+        config,
+        total_nimg=total,
+        num_epochs=total / config.num_train,
+        tick_nimg=every(config.tick_nimg, 200),
+        sample_nimg=every(config.sample_nimg, 10),
+        snapshot_nimg=every(config.snapshot_nimg, 5),
+        checkpoint_nimg=every(config.checkpoint_nimg, 20),
+    )
+
+
+def from_dict(record: dict[str, Any]) -> TrainConfig:
+    """Build a configuration from `config.json`; unknown keys are a `ConfigError`."""
+    fields = {field.name for field in dataclasses.fields(TrainConfig)}
+    given = {key: value for key, value in record.items() if key != "schema"}
+    extra = sorted(set(given) - fields)
+    if extra:
+        raise ConfigError(f"config.json has settings this version does not know: {', '.join(extra)}.")
+    return check(TrainConfig(**given))
+
+
+def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
+    """Return `name: old -> new` for every field that differs."""
+    before, after = old.to_dict(), new.to_dict()
+    return [f"{name}: {before[name]} -> {after[name]}" for name in before if before[name] != after[name]]

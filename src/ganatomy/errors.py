@@ -1,0 +1,66 @@
+"""The exception tree. Every error a user can cause or meet is a `GanatomyError` told in words.
+
+A message says what was given, what is allowed and what to do. `exit_code` is what the command line
+returns: 2 for input refused before any work, 1 for a failure in mid-run, 130 and 143 for signals.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GanatomyError(Exception):
+    """Base of all errors meant for people; its text is complete without a traceback."""
+
+    exit_code = 2
+
+
+class ConfigError(GanatomyError):
+    """A setting, option or name that is not allowed."""
+
+
+class DataError(GanatomyError):
+    """A data set that is missing, damaged or not what its name says."""
+
+
+class RunError(GanatomyError):
+    """A folder that is not a run or lab of ours, belongs to a newer version, or is in use."""
+
+
+class OutputError(GanatomyError):
+    """An output path that cannot be written."""
+
+
+class CheckpointError(GanatomyError):
+    """No checkpoint of a run can be trusted, found while resuming."""
+
+    exit_code = 1
+
+
+class StorageError(GanatomyError):
+    """Writing failed in mid-run, for example because the disk is full."""
+
+    exit_code = 1
+
+
+class DivergedError(GanatomyError):
+    """A loss or gradient became NaN or infinite; the step was not taken."""
+
+    exit_code = 1
+
+
+class Interrupted(GanatomyError):
+    """A run was stopped by a signal after saving; `exit_code` is 130 (Ctrl-C) or 143 (SIGTERM)."""
+
+    def __init__(self, message: str, exit_code: int = 130):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def unknown(kind: str, given: str, allowed: Iterable[str]) -> ConfigError:
+    """Return the error for a name that is not in a list, with the nearest allowed name."""
+    names = list(allowed)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return ConfigError(f"unknown {kind} {given!r}; allowed: {', '.join(names)}.{hint}")
