@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 from .errors import ConfigError, unknown
 
@@ -49,6 +49,8 @@ class TrainConfig:
     """Half-life of G_ema's average in images; early on, 5 % of the images seen."""
     seed: int = 0
     """Seed of everything random in the run."""
+    init_from: str | None = None
+    """Run whose weights this one started from (a warm start), or None."""
 
     tick_nimg: int | None = None
     """Images between two lines of stats.jsonl; None: a 200th of the run."""
@@ -87,6 +89,45 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as plain JSON values."""
         return dataclasses.asdict(self)
+
+
+class Overrides(TypedDict, total=False):
+    """Settings of a preset that `train` takes one by one; the names are `TrainConfig`'s."""
+
+    device: str
+    """auto, cpu, cuda or mps; auto is CUDA where present, else the CPU, never mps."""
+    num_threads: int
+    """CPU threads; unset: the cores this process may use."""
+    batch_size: int
+    """Images per optimizer step."""
+    num_epochs: float
+    """Training length in passes over the training set."""
+    optimizer: OptimizerName
+    """Optimizer of both networks."""
+    lr_g: float
+    """Learning rate of the generator."""
+    lr_d: float
+    """Learning rate of the discriminator."""
+    adam_beta1: float
+    """Adam's first-moment decay."""
+    adam_beta2: float
+    """Adam's second-moment decay."""
+    init: InitName
+    """Weight initialisation: PyTorch's (default) or N(0, 0.02) (normal)."""
+    z_dim: int
+    """Number of latent numbers."""
+    ema_halflife_nimg: int
+    """Half-life of the generator's average, in images."""
+    tick_nimg: int
+    """Images between two lines of stats.jsonl."""
+    sample_nimg: int
+    """Images between two pictures of the fixed latents."""
+    snapshot_nimg: int
+    """Images between two snapshots of G_ema."""
+    checkpoint_nimg: int
+    """Images between two checkpoints."""
+    keep_checkpoints: int
+    """Newest checkpoints kept, at least 2."""
 
 
 POSITIVE = (

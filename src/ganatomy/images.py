@@ -7,6 +7,7 @@ passes through the same uint8 round trip before anything is measured on it.
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from . import files
+from .errors import ConfigError
 
 
 def to_float(img_u8: Tensor) -> Tensor:
@@ -53,3 +55,28 @@ def png_bytes(pixels: np.ndarray) -> bytes:
 def save_png(path: Path, pixels: np.ndarray) -> None:
     """Write uint8 [H, W] or [H, W, 3] as a PNG file, whole or not at all."""
     files.write_bytes(path, png_bytes(pixels))
+
+
+def save_many(path: Path, img_u8: Tensor) -> str:
+    """Write uint8 [N, C, H, W] as .npy or .npz (arrays NCHW), as one .png grid, or as single PNG files in a folder.
+
+    Returns what was written, in words. Another file ending is a `ConfigError`.
+    """
+    array = img_u8.cpu().numpy()
+    buffer = io.BytesIO()
+    if path.suffix == ".npy":
+        np.save(buffer, array, allow_pickle=False)
+    elif path.suffix == ".npz":
+        np.savez(buffer, images=array)
+    elif path.suffix == ".png":
+        save_png(path, grid(img_u8, num_columns=max(1, round(len(array) ** 0.5)), gap_px=2))
+        return str(path)
+    elif path.suffix:
+        raise ConfigError(f"--out {path} ends in {path.suffix}; allowed: .npy, .npz, .png, or a folder's name.")
+    else:
+        files.make_folder(path)
+        for number in range(len(array)):
+            save_png(path / f"{number:06d}.png", grid(img_u8[number : number + 1], num_columns=1))
+        return f"{path}{os.sep}000000.png and on"
+    files.write_bytes(path, buffer.getvalue())
+    return str(path)

@@ -1,0 +1,1 @@
+"""The latent experiment: what each latent number does, by edits beside their controls."""

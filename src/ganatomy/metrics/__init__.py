@@ -1,0 +1,1 @@
+"""Numbers about generated images: distance to real ones, class coverage, confidence."""

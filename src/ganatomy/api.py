@@ -1,0 +1,332 @@
+"""The verbs: one typed function each, shared by Python and the command line.
+
+    import ganatomy as ga
+    run = ga.train("dcgan", data="fashion-mnist", seed=0)
+    ga.measure(run)
+    ga.dissect(run, num_dims=5, values=(0.1, 5, 20))
+    ga.report([run], lang="zh")
+
+Heavy modules are imported inside the functions, so that `--help` is instant. Every function raises a
+`GanatomyError` in words before it starts working on bad input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json as json_format
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+
+from . import config as configuration
+from . import console, files, presets
+from .config import Overrides, TrainConfig
+from .errors import ConfigError, Interrupted, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .datasets.store import Dataset
+    from .training.run import Run
+
+PathOrRun = str | PathLike[str]
+"""A run: what `train` returned, or the path of its folder."""
+Lang = Literal["en", "zh"]
+DEFAULT_DATA = "fashion-mnist"
+
+
+class PageOptions(TypedDict, total=False):
+    """Words at the top of a report."""
+
+    title: str
+    """Title of the report, for handing in."""
+    author: str
+    """Author's name under the title."""
+
+
+class DissectOptions(TypedDict, total=False):
+    """How much the latent experiment does."""
+
+    pick: Literal["random", "top"]
+    """How numbers are chosen where dims is unset: random (by the seed) or top (largest effect)."""
+    num_codes: int
+    """Latents in the pictures (default 8)."""
+    num_latents: int
+    """Latents measured per chosen number and value (default 1000)."""
+    num_latents_all: int
+    """Latents measured per number and value over all numbers (default 256)."""
+    num_prior_img: int
+    """Images per noise distribution (default 10,000)."""
+    data_dir: Path
+    """Folder that holds the run's data set as <name>/<files>."""
+
+
+def lab(
+    *,
+    data: str = DEFAULT_DATA,
+    data_dir: Path | None = None,
+    budget: str = "quick",
+    lang: Lang = "en",
+    seed: int = 0,
+    dims: tuple[int, ...] | None = None,
+    out: Path | None = None,
+    **page: Unpack[PageOptions],
+) -> Path:
+    """Make the whole report: train gan and dcgan, measure both, dissect their latents, decide the claims.
+
+    Started again with the same options it continues where it was stopped. Returns the lab's folder.
+
+    Args:
+        data: Data set by name: fashion-mnist or mnist.
+        data_dir: Folder that holds <name>/<files>; unset: GANATOMY_DATA, the user cache, then a download.
+        budget: smoke (under a minute), quick (minutes) or full (hours).
+        lang: Language of the report: en or zh.
+        seed: Seed of everything random.
+        dims: Latent numbers to edit, with commas between; unset: five drawn by the seed.
+        out: Folder of the lab; unset: runs/lab-<data>-<budget>-s<seed>.
+    """
+    from .laboratory import plan as planning
+    from .laboratory import stages
+
+    planning.check_budget(budget)
+    _check_lang(lang)
+    dataset = _load(data, data_dir)
+    plan = planning.make_plan(budget=budget, seed=seed, dims=dims, dataset=dataset, say=console.say)
+    folder = files.make_folder(Path(out or Path("runs") / f"lab-{data}-{budget}-s{seed}"))
+    with files.one_writer(folder), _stoppable(f"Start it again with `{_command()}`: it continues.") as stop:
+        planning.claim_folder(folder, plan)
+        planning.announce(plan, dataset, folder, console.say)
+        stages.run_lab(plan, dataset, folder, show=console.show, say=console.say, should_stop=stop)
+        record = stages.lab_record(plan, dataset, folder, command=_command(), lang=lang)
+        files.write_json(folder / "lab.json", record)
+        _write_page([folder], lang, page, record)
+    return folder
+
+
+def train(
+    preset: str | None = None,
+    /,
+    *,
+    data: str | None = None,
+    data_dir: Path | None = None,
+    seed: int | None = None,
+    total_nimg: int | None = None,
+    out: Path | None = None,
+    resume: Path | None = None,
+    init_from: Path | None = None,
+    **settings: Unpack[Overrides],
+) -> Run:
+    """Train one GAN from a preset, or continue one exactly where it stopped with --resume. Returns the run.
+
+    Args:
+        preset: gan, gan-adam or dcgan.
+        data: Data set by name: fashion-mnist (the default) or mnist.
+        data_dir: Folder that holds <name>/<files>; unset: GANATOMY_DATA, the user cache, then a download.
+        seed: Seed of everything random; unset: 0.
+        total_nimg: Training length in images shown; unset: the preset's epochs.
+        out: Folder of the new run; unset: runs/<preset>-s<seed>-<time>-<random>.
+        resume: Folder of a run to continue; it keeps its configuration.
+        init_from: Folder of a run whose weights to start from, with fresh optimizers and counters.
+    """
+    from .training import session
+    from .training.run import create_run, open_run
+
+    asked: dict[str, Any] = {"seed": seed, "total_nimg": total_nimg, **settings}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if resume is not None:
+        run = open_run(resume)
+        _check_unchanged(run.config, {"preset": preset, "data": data, "init_from": init_from, "out": out}, asked)
+        if run.is_finished:
+            console.say(f"{run.folder} is finished; to train it further, start a new run with --init-from {run.folder}.")
+            return run
+        dataset = _load(run.config.data, data_dir)
+    else:
+        if preset is None:
+            raise ConfigError(f"give a preset ({', '.join(presets.PRESETS)}), or --resume RUN.")
+        config = presets.preset(preset)
+        if init_from is not None:
+            session.read_weights(Path(init_from))
+            asked["init_from"] = str(Path(init_from).resolve())
+        configuration.check(dataclasses.replace(config, **_without_device(asked)))
+        dataset = _load(data or DEFAULT_DATA, data_dir)
+        config = session.configure(config, dataset, asked, console.say)
+        run = create_run(Path(out or Path("runs") / files.new_run_name(preset, config.seed)), config, _command())
+    console.say(f"run folder: {run.folder}")
+    with _stoppable(f"Resume with `ganatomy train --resume {run.folder}`.") as stop:
+        console.show(session.run_training(run, dataset, say=console.say, should_stop=stop), f"train {run.name}")
+    return run
+
+
+def sample(
+    run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | None = None, out: Path
+) -> np.ndarray:
+    """Write images of a run's generator; the same seed or latents give the same files. Returns uint8 [N, C, H, W].
+
+    Args:
+        run: Folder of the run.
+        num: How many images to draw (not used with latents).
+        seed: Seed of the latents.
+        latents: File of latents, .npy or .npz: float [N, z_dim].
+        out: Where to: FILE.npy or FILE.npz (uint8 NCHW), FILE.png (one grid), or a folder for single PNG files.
+    """
+    from . import images, rng
+    from .latent import codes
+    from .models.generate import generate
+    from .training.run import open_run
+
+    opened = open_run(run)
+    if num < 1:
+        raise ConfigError(f"num is {num}; it must be at least 1.")
+    configuration.check(dataclasses.replace(opened.config, seed=seed))
+    z_dim = opened.config.z_dim
+    z = codes.read_latents(Path(latents), z_dim) if latents else rng.latents(seed, "sample", num, z_dim)
+    files.make_folder(Path(out).parent)
+    pictures = generate(opened.generator(), z)
+    written = images.save_many(Path(out), pictures)
+    console.say(f"{len(pictures):,} images of {opened.name} at {opened.snapshot_nimg:,} training images: {written}")
+    return pictures.numpy()
+
+
+def measure(
+    run: PathOrRun, /, *, json: bool = False, seed: int = 0, num_sets: int = 3, data_dir: Path | None = None
+) -> dict[str, Any]:
+    """Measure a run: Frechet distance with floor and spread, classes drawn and missing, confidence.
+
+    Args:
+        run: Folder of the run.
+        json: Print the record as JSON on standard output.
+        seed: Seed of the samples.
+        num_sets: Independent sets of 10,000 samples; the spread is over them.
+        data_dir: Folder that holds the run's data set as <name>/<files>.
+    """
+    from .laboratory import stages
+    from .training.run import open_run
+
+    opened = open_run(run)
+    _ = opened.snapshot_nimg
+    if num_sets < 1 or seed < 0:
+        raise ConfigError(f"num_sets is {num_sets} and seed is {seed}; at least 1 set and a seed of 0 or more are needed.")
+    dataset = _load(opened.config.data, data_dir)
+    work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets)
+    record: dict[str, Any] = console.show(work, f"measure {opened.name}")
+    print(json_format.dumps(record, ensure_ascii=False, indent=1) if json else stages.measure_lines(record))
+    return record
+
+
+def dissect(
+    run: PathOrRun,
+    /,
+    *,
+    dims: tuple[int, ...] | None = None,
+    num_dims: int = 5,
+    values: tuple[float, ...] = (0.1, 5.0, 20.0),
+    seed: int = 0,
+    **options: Unpack[DissectOptions],
+) -> dict[str, Any]:
+    """Show and measure what latent numbers do: each is set to some values, all others held, beside its control.
+
+    Args:
+        run: Folder of the run.
+        dims: Latent numbers to edit, with commas between; unset: num_dims of them.
+        num_dims: How many numbers to choose where dims is unset.
+        values: Values to set them to, with commas between.
+        seed: Seed of latents, choice and controls.
+    """
+    from .laboratory import stages
+    from .latent import dissection
+    from .training.run import open_run
+
+    opened = open_run(run)
+    _ = opened.snapshot_nimg
+    data_dir = options.pop("data_dir", None)
+    values = tuple(float(value) for value in values)
+    given = dissection.DissectConfig(
+        dims=tuple(dims) if dims is not None else None, num_dims=num_dims, values=values, seed=seed, **options
+    )
+    config = dissection.check(given, opened.config.z_dim)
+    dataset = _load(opened.config.data, data_dir)
+    record: dict[str, Any] = console.show(stages.dissect_run(opened, dataset, config), f"dissect {opened.name}")
+    console.say(f"pictures and measures: {opened.folder / 'dissect'}")
+    return record
+
+
+def report(
+    paths: Sequence[PathOrRun], /, *, lang: Lang = "en", out: Path | None = None, **page: Unpack[PageOptions]
+) -> Path:
+    """Write the page of a lab, or of any runs, again: report.html and report.md, in seconds. Returns the HTML file.
+
+    Args:
+        paths: Folder of a lab, or folders of runs.
+        lang: Language: en or zh.
+        out: Folder to write into; unset: the lab's or the first run's.
+    """
+    _check_lang(lang)
+    if isinstance(paths, str | PathLike):
+        paths = [paths]
+    if not paths:
+        raise ConfigError("give the folder of a lab, or the folders of one or more runs.")
+    return _write_page([Path(path) for path in paths], lang, page, None, out)
+
+
+def _write_page(
+    folders: list[Path], lang: Lang, page: PageOptions, record: dict[str, Any] | None, out: Path | None = None
+) -> Path:
+    """Render the page; a lab's record is completed with the list of its figures."""
+    from .reporting.page import render
+
+    result = render(folders, lang=lang, title=page.get("title"), author=page.get("author"), out=out)
+    if record is not None:
+        files.write_json(folders[0] / "lab.json", {**record, "figures": result.figures})
+    console.say(f"report: {result.html}")
+    return result.html
+
+
+def _check_lang(lang: str) -> None:
+    if lang not in ("en", "zh"):
+        raise unknown("language", lang, ("en", "zh"))
+
+
+def _load(data: str, data_dir: Path | None) -> Dataset:
+    from .datasets import catalog
+
+    return catalog.load(data, Path(data_dir) if data_dir is not None else None, say=console.say)
+
+
+def _without_device(asked: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in asked.items() if name != "device"}
+
+
+def _check_unchanged(config: TrainConfig, words: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Refuse settings given beside --resume that differ from the run's own, listing every difference."""
+    if words["out"] is not None or words["init_from"] is not None:
+        raise ConfigError("--resume continues a run in its own folder; leave out --out and --init-from.")
+    wanted = asked | {name: words[name] for name in ("preset", "data") if words[name] is not None}
+    if wanted.get("device") == "auto":
+        del wanted["device"]
+    changed = configuration.differences(config, dataclasses.replace(config, **wanted))
+    if changed:
+        raise ConfigError(
+            f"--resume continues a run exactly, so its settings cannot change: {'; '.join(changed)}. "
+            "Leave them out, or start a new run with --init-from."
+        )
+
+
+@contextlib.contextmanager
+def _stoppable(advice: str) -> Iterator[console.StopSignal]:
+    """Save and stop on Ctrl-C or SIGTERM inside the block, and say how to go on."""
+    with console.stop_on_signals() as stop:
+        try:
+            yield stop
+        except Interrupted as error:
+            raise Interrupted(f"{error} {advice}", stop.exit_code) from None
+
+
+def _command() -> str:
+    """Return the command as typed, with the program's bare name; a plain word where Python called."""
+    if Path(sys.argv[0]).stem in ("ganatomy", "__main__"):
+        return shlex.join(["ganatomy", *sys.argv[1:]])
+    return "ganatomy (called from Python)"

@@ -1,0 +1,116 @@
+"""What people see while something runs: plain words, and a bar with the time left where there is a terminal.
+
+Long work yields progress records; this module is the caller that draws them. It needs `rich` only for the bar.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
+from typing import TypeVar
+
+from .progress import Progress, clock
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+Result = TypeVar("Result")
+
+
+def say(message: str) -> None:
+    """Print one line for people on standard error (standard output is for results)."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def show(records: Iterable[Progress | Result], label: str) -> Result | None:
+    """Consume work that yields progress records and, last, perhaps a result; return the result.
+
+    In a terminal there is a bar with the time left; elsewhere one plain line every 10 seconds and one at the end.
+    """
+    if sys.stderr.isatty() and importlib.util.find_spec("rich"):
+        return _show_bar(records, label)
+    return _show_lines(records, label)
+
+
+def _show_lines(records: Iterable[Progress | Result], label: str) -> Result | None:
+    start = last_line = time.monotonic()
+    first: Progress | None = None
+    result: Result | None = None
+    for record in records:
+        if not isinstance(record, Progress):
+            result = record
+            continue
+        first = first or record
+        now = time.monotonic()
+        if now - last_line >= SECONDS_BETWEEN_LINES and record.done > first.done:
+            last_line = now
+            left = (now - start) * (record.total - record.done) / (record.done - first.done)
+            share = 100 * record.done / record.total
+            say(f"{label}: {record.done:,} of {record.total:,} {record.unit} ({share:.0f} %), {clock(left)} left")
+    say(f"{label}: done in {clock(time.monotonic() - start)}")
+    return result
+
+
+def _show_bar(records: Iterable[Progress | Result], label: str) -> Result | None:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    result: Result | None = None
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=None)
+        for record in records:
+            if isinstance(record, Progress):
+                bar.update(task, completed=record.done, total=record.total)
+            else:
+                result = record
+    return result
+
+
+class StopSignal:
+    """Set by Ctrl-C or SIGTERM; work looks at it between steps. `exit_code` is 130 or 143."""
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+
+    def __call__(self) -> bool:
+        return self.exit_code != 0
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[StopSignal]:
+    """Turn the first Ctrl-C or SIGTERM inside the block into a request to save and stop; a second one acts at once.
+
+    Outside the main thread signals cannot be caught, and the block changes nothing.
+    """
+    stop = StopSignal()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    previous: dict[int, signal.Handlers | Callable[[int, FrameType | None], object] | int | None] = {}
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    def request(number: int, frame: FrameType | None) -> None:
+        stop.exit_code = 128 + number
+        restore()
+        say("stopping after this step; saving (once more to stop at once) ...")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        previous[number] = signal.signal(number, request)
+    try:
+        yield stop
+    finally:
+        restore()

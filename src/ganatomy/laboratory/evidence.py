@@ -1,0 +1,71 @@
+"""What a training left behind that the claims are decided from: latent experiment, training curves, scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from .. import files
+from ..errors import RunError
+from ..latent.dissection import ARRAYS_NAME, RECORD_NAME
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One training's records; a part that is missing is empty, and claims that need it are undecided.
+
+    Attributes:
+        name: the run's name.
+        record: `dissect.json`.
+        arrays: `atlas.safetensors`, see `latent.atlas.Numbers.arrays`.
+        stats: lines of `stats.jsonl`.
+        scores: the `scores` of `measure.json`.
+    """
+
+    name: str
+    record: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    stats: list[dict[str, Any]] = field(default_factory=list)
+    scores: dict[str, Any] = field(default_factory=dict)
+
+    def base(self, measure: str) -> np.ndarray:
+        """Return a per-latent measure of the unedited images: [N]."""
+        return self.arrays[f"all/base/{measure}"]
+
+    def of_all(self, measure: str, value: float | None) -> np.ndarray:
+        """Return a measure of edit(d, value) for all numbers d, or of the controls for None: [D, N]."""
+        if value is None:
+            return self.arrays[f"all/control/{measure}"]
+        index = self._index(value)
+        assert index is not None, "has() tells which values were edited"
+        return self.arrays[f"all/edit/{measure}"][index]
+
+    def has(self, measure: str, value: float) -> bool:
+        """Return whether a measure was taken of the edits to `value`."""
+        return f"all/edit/{measure}" in self.arrays and self._index(value) is not None
+
+    def _index(self, value: float) -> int | None:
+        near = np.flatnonzero(np.isclose(self.record.get("values", []), value, rtol=1e-6))
+        return int(near[0]) if len(near) else None
+
+
+def load_evidence(folder: Path) -> Evidence:
+    """Read a run folder's `dissect/`, `stats.jsonl` and `measure.json`; what is damaged is a `RunError`."""
+    folder = Path(folder)
+    record: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    if (folder / "dissect" / RECORD_NAME).exists():
+        record = files.read_json(folder / "dissect" / RECORD_NAME)
+        path = folder / "dissect" / ARRAYS_NAME
+        try:
+            arrays = safetensors.numpy.load(path.read_bytes())
+        except (OSError, safetensors.SafetensorError) as error:
+            raise RunError(f"{path} is missing or damaged: {error}. Make it again with `ganatomy dissect`.") from error
+    measured = folder / "measure.json"
+    scores = files.read_json(measured).get("scores", {}) if measured.exists() else {}
+    return Evidence(folder.name, record, arrays, list(files.read_jsonl(folder / "stats.jsonl")), scores or {})

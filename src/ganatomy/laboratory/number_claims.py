@@ -1,0 +1,162 @@
+"""Claims about all latent numbers (C1, C3 to C8): on which share of them does an edit do what the source says?
+
+The statistic of a number is computed from its latents, the share over the numbers; the hierarchical bootstrap
+resamples both, and the trainings. A number whose statistic is not defined (all its images constant, say) does not
+pass, and is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..latent.intervals import Array, weighted_means
+from ..latent.measures import entropy
+from .evidence import Evidence
+from .hierarchy import Estimate, Side, passes, share_of_numbers
+from .rows import cannot, decided, new_row
+
+Statistic = Callable[[Evidence, float | None, Array], Array]
+"""(training, edit value or None for the control, weights [R, N]) -> one number per latent number, [R, D]."""
+
+
+def median_visible_share(training: Evidence, value: float | None, weights: Array) -> Array:
+    """Return the (lower) median over latents of the visible share: [R, D]."""
+    found = []
+    for row in training.of_all("visible_share", value):
+        order = np.argsort(row, kind="stable")
+        reached = np.cumsum(weights[:, order], axis=1) >= weights.sum(axis=1, keepdims=True) / 2
+        found.append(row[order][reached.argmax(axis=1)])
+    return np.stack(found, axis=1).astype(np.float64)
+
+
+def ratio_to_base(measure: str, training: Evidence, value: float | None, weights: Array) -> Array:
+    """Return mean of the edit / mean of the base, over the latents where both are defined: [R, D]."""
+    edit, base = training.of_all(measure, value), training.base(measure)
+    defined = np.isfinite(edit) & np.isfinite(base)
+    above = weighted_means(np.where(defined, edit, np.nan), weights)
+    below = weighted_means(np.where(defined, base, np.nan), weights)
+    return _divide(above, below)
+
+
+def confidence_change(training: Evidence, value: float | None, weights: Array) -> Array:
+    """Return the mean confidence of the edit minus that of the base: [R, D]."""
+    return weighted_means(training.of_all("confidence", value) - training.base("confidence"), weights)
+
+
+def entropy_ratio(training: Evidence, value: float | None, weights: Array) -> Array:
+    """Return the class entropy of the edit / that of the base: [R, D]; NaN where the base has a single class."""
+    base = entropy(weights @ np.eye(_num_classes(training))[training.base("class")])
+    return _divide(entropy(_class_counts(training, value, weights)), base[:, None])
+
+
+def top_is_trouser(training: Evidence, value: float | None, weights: Array) -> Array:
+    """Return 1.0 for every number whose most frequent class is trouser, else 0.0: [R, D]."""
+    top = _class_counts(training, value, weights).argmax(axis=-1)
+    return (top == _trouser(training)).astype(np.float64)
+
+
+def _class_counts(training: Evidence, value: float | None, weights: Array) -> Array:
+    classes = training.of_all("class", value).astype(np.int64)
+    num_dims, num = classes.shape
+    one_hot = np.eye(_num_classes(training))[classes.T].reshape(num, -1)
+    return (weights @ one_hot).reshape(len(weights), num_dims, -1)
+
+
+def _num_classes(training: Evidence) -> int:
+    return len(training.record["class_names"])
+
+
+def _trouser(training: Evidence) -> int | None:
+    names = [name.lower() for name in training.record.get("class_names") or []]
+    return names.index("trouser") if "trouser" in names else None
+
+
+def _divide(above: Array, below: Array) -> Array:
+    result: Array = np.where(below > 0, above / np.where(below > 0, below, 1.0), np.nan)
+    return result
+
+
+@dataclass(frozen=True)
+class NumberClaim:
+    """A claim about the share of latent numbers on the right side of a bound."""
+
+    id: str
+    statistic: Statistic
+    text: str
+    """The statistic of one number in words."""
+    measure: str
+    """The measure it needs."""
+    value: float
+    """The edit value."""
+    side: Side
+    bound: float
+    share_side: Side
+    share: float
+
+
+NUMBER_CLAIMS = (
+    NumberClaim("C1", median_visible_share, "median visible share", "visible_share", 0.1, "<=", 0.05, ">=", 0.9),
+    NumberClaim("C3", partial(ratio_to_base, "sharpness"), "sharpness / base", "sharpness", 0.1, ">", 1.0, ">", 0.5),
+    NumberClaim("C4", partial(ratio_to_base, "sharpness"), "sharpness / base", "sharpness", 5.0, "<", 0.9, ">", 0.5),
+    NumberClaim("C5", partial(ratio_to_base, "noise_share"), "noise share / base", "noise_share", 5.0, ">", 1.1, ">", 0.5),
+    NumberClaim("C6", confidence_change, "mean confidence - base", "confidence", 20.0, "<=", -0.1, ">", 0.5),
+    NumberClaim("C7", entropy_ratio, "class entropy / base", "class", 20.0, "<=", 0.5, ">=", 0.5),
+    NumberClaim("C8", top_is_trouser, "trouser as most frequent class", "class", 20.0, ">=", 1.0, ">", 0.5),
+)
+
+
+def about_numbers(claim: NumberClaim, recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[str, Any]:
+    statistic = f"share of numbers d with {claim.text} {claim.side} {claim.bound:g} for edit(d, {claim.value:g})"
+    if claim.id == "C8":
+        statistic = "share of numbers d with trouser as the most frequent class for edit(d, 20)"
+    row = new_row(claim.id, recipe, trainings, statistic, claim.share_side, claim.share)
+    reason = missing(claim, trainings)
+    if reason:
+        return cannot(row, reason)
+    num_latents = [len(training.arrays["all/z"]) for training in trainings]
+
+    def measured(value: float | None) -> tuple[Estimate, float | None, int]:
+        plain = [claim.statistic(t, value, np.ones((1, num)))[0] for t, num in zip(trainings, num_latents)]
+        undefined = int(sum(np.isnan(numbers).sum() for numbers in plain))
+        defined = [float(np.nanmedian(numbers)) for numbers in plain if np.isfinite(numbers).any()]
+        tests = [
+            lambda weights, training=training: passes(
+                claim.statistic(training, value, weights), claim.side, claim.bound
+            )
+            for training in trainings
+        ]
+        estimate = share_of_numbers(tests, num_latents, seed, f"{claim.id}-{recipe}-{value}")
+        return estimate, float(np.mean(defined)) if defined and claim.id != "C8" else None, undefined
+
+    estimate, median, undefined = measured(claim.value)
+    control, control_median, _ = measured(None)
+    return decided(
+        row,
+        estimate,
+        num_dims=[len(training.arrays["all/dims"]) for training in trainings],
+        num_latents=num_latents,
+        num_undefined=undefined,
+        median=median,
+        control={"value": control.value, "lo": control.lo, "hi": control.hi, "median": control_median},
+    )
+
+
+def missing(claim: NumberClaim, trainings: Sequence[Evidence]) -> str | None:
+    """Return in words why a claim about numbers cannot be decided, or None."""
+    for training in trainings:
+        if not training.arrays:
+            return f"{training.name} has no latent experiment; run `ganatomy dissect` on it."
+        if not training.has("visible_share", claim.value):
+            return f"{claim.value:g} is not among the values that {training.name} was edited to."
+        if not training.has(claim.measure, claim.value):
+            return f"there is no feature network for the data of {training.name}, so classes were not measured."
+        if claim.id == "C8" and _trouser(training) is None:
+            return f"the data of {training.name} have no class called trouser."
+        if claim.id == "C7" and len(np.unique(training.base("class"))) == 1:
+            return f"the unedited images of {training.name} are all of one class, so there is no variety to lose."
+    return None

@@ -1,0 +1,170 @@
+"""The lab's stages in order: train, measure, dissect, decide. Each writes its record into the run folder when whole.
+
+A stage whose record is on disk is not done again, so a lab that was stopped anywhere, even by kill -9, continues
+where it was and ends with the numbers of an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .. import device, files
+from ..datasets.store import Dataset
+from ..latent import dissection
+from ..latent.dissection import DissectConfig
+from ..metrics import evaluate
+from ..metrics.features import features_for
+from ..models import registry
+from ..progress import Progress
+from ..training import session
+from ..training.run import Run, create_run, open_run
+from . import claims
+from .plan import PRESETS, Plan
+
+Show = Callable[[Iterator[Any], str], Any]
+"""Draws progress records under a label and returns the result that comes last."""
+
+
+def measure_run(run: Run, dataset: Dataset, *, seed: int, num_sets: int) -> Iterator[Progress | dict[str, Any]]:
+    """Measure a run's newest snapshot; writes measure.json and a line of metrics.jsonl, yields the record last."""
+    nimg = run.snapshot_nimg
+    G = run.generator(run.config.device)
+    features = features_for(dataset.name)
+    for record in evaluate.measure(G, run.config.z_dim, dataset, features, seed=seed, num_sets=num_sets):
+        if isinstance(record, Progress):
+            yield record
+            continue
+        result = {"run": run.name, "nimg": nimg, **record}
+        files.write_json(run.folder / "measure.json", result)
+        files.append_jsonl(run.folder / "metrics.jsonl", result)
+        yield result
+
+
+def dissect_run(run: Run, dataset: Dataset, config: DissectConfig) -> Iterator[Progress | dict[str, Any]]:
+    """Run the latent experiment on a run's newest snapshot; writes the dissect/ folder, yields the record last."""
+    features = features_for(dataset.name)
+    yield from dissection.dissect(
+        run.generator(run.config.device), run.config.z_dim, config, run.folder / "dissect",
+        run=run.name, nimg=run.snapshot_nimg, features=features,
+        real=evaluate.real_moments(dataset, features, "test") if features else None,
+    )  # fmt: skip
+
+
+def run_lab(
+    plan: Plan,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    show: Show,
+    say: Callable[[str], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Do every stage that is not done yet for both presets. The caller holds the folder's lock."""
+    for preset in PRESETS:
+        name = plan.run_name(preset)
+        run_folder = folder / "runs" / name
+        if (run_folder / "config.json").exists():
+            run = open_run(run_folder)
+        else:
+            run = create_run(run_folder, plan.train_config(preset, dataset), _train_command(plan, preset, dataset))
+        if not run.is_finished:
+            show(session.run_training(run, dataset, say=say, should_stop=should_stop), f"train {name}")
+        if not (run.folder / "measure.json").exists():
+            _timed(run, "measure", show, measure_run(run, dataset, seed=plan.seed, num_sets=plan.sizes.num_sets))
+        if not (run.folder / "dissect" / dissection.RECORD_NAME).exists():
+            _timed(run, "dissect", show, dissect_run(run, dataset, dissect_config(plan)))
+
+
+def dissect_config(plan: Plan) -> DissectConfig:
+    """Return the latent experiment of a lab; both runs edit the same numbers on the same latents."""
+    sizes = plan.sizes
+    return DissectConfig(
+        dims=plan.dims, num_latents=sizes.num_latents, num_latents_all=sizes.num_latents_all,
+        num_prior_img=sizes.num_prior, seed=plan.seed,
+    )  # fmt: skip
+
+
+def _timed(run: Run, stage: str, show: Show, work: Iterator[Any]) -> None:
+    """Do a stage and note its seconds in timing.json, apart from the records that repeat."""
+    start = time.perf_counter()
+    show(work, f"{stage} {run.name}")
+    path = run.folder / "timing.json"
+    known = files.read_json(path) if path.exists() else {}
+    files.write_json(path, {**{k: v for k, v in known.items() if k != "schema"}, stage: time.perf_counter() - start})
+
+
+def _train_command(plan: Plan, preset: str, dataset: Dataset) -> str:
+    nimg = plan.sizes.nimg[preset]
+    return f"ganatomy train {preset} --data {dataset.name} --seed {plan.seed} --total-nimg {nimg} --device {plan.device}"
+
+
+def lab_record(plan: Plan, dataset: Dataset, folder: Path, *, command: str, lang: str) -> dict[str, Any]:
+    """Return `lab.json` from what the stages left in the run folders; `figures` are added by the report."""
+    runs = {plan.run_name(preset): open_run(folder / "runs" / plan.run_name(preset)) for preset in PRESETS}
+    record: dict[str, Any] = {
+        "budget": plan.budget,
+        "seed": plan.seed,
+        "version": importlib.metadata.version("ganatomy"),
+        "command": command,
+        "lang": lang,
+        "data": {
+            "name": dataset.name,
+            "sha256": dataset.sha256,
+            "num_train": len(dataset.train),
+            "num_test": len(dataset.test),
+        },
+        "environment": device.environment() | {"device": plan.device, "num_threads": plan.num_threads},
+        "networks": {run.config.preset: network_sizes(run) for run in runs.values()},
+        "runs": {name: run_record(run) for name, run in runs.items()},
+        "edits": [row for name, run in runs.items() for row in edit_rows(name, run)],
+    }
+    record["claims"] = decide(list(runs.values()), plan.seed)
+    record["seconds"] = sum(entry["seconds_all"] for entry in record["runs"].values())
+    record["figures"] = []
+    return record
+
+
+def network_sizes(run: Run) -> dict[str, int]:
+    """Return the parameter counts of a run's two networks."""
+    return {
+        "generator_parameters": registry.num_parameters(registry.build_generator(run.config)),
+        "discriminator_parameters": registry.num_parameters(registry.build_discriminator(run.config)),
+    }
+
+
+def run_record(run: Run) -> dict[str, Any]:
+    """Return a run's part of lab.json: what was trained, its losses, its scores, its classes."""
+    stats, measured = run.stats(), files.read_json(run.folder / "measure.json")
+    timing = files.read_json(run.folder / "timing.json")
+    seconds = stats[-1]["Timing/total_sec"]
+    return {
+        "preset": run.config.preset,
+        "seed": run.config.seed,
+        "total_nimg": run.config.total_nimg,
+        "seconds": seconds,
+        "seconds_all": seconds + timing.get("measure", 0.0) + timing.get("dissect", 0.0),
+        "img_per_sec": run.config.total_nimg / seconds if run.config.total_nimg else None,
+        "loss": [
+            {
+                "nimg": line["cur_nimg"],
+                "G": line["Loss/G/adv"],
+                "D": line["Loss/D/adv"],
+                "D_real": line["Loss/D/real"],
+                "D_fake": line["Loss/D/fake"],
+            }
+            for line in stats
+        ],
+        "scores": measured["scores"],
+        "classes": measured["classes"],
+        "confidence": measured["confidence"],
+    }
+
+
+def edit_rows(name: str, run: Run) -> list[dict[str, Any]]:
+    """Return the measured edits of the chosen numbers as rows of lab.json."""
+    record = files.read_json(run.folder / "dissect" / dissection.RECORD_NAME)
+    return [{"run": name, **row} for row in record["edits"]]

@@ -1,0 +1,219 @@
+"""The atlas: what every latent number does, measured on the same latents, each edit beside its control.
+
+For each number d the edited latents of all values and the control pass through the generator and the feature
+network together; the base images are made once. Arrays are kept per latent, so that later steps can resample
+trainings, numbers and latents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..metrics.features import FeatureNetwork
+from ..models.generate import CHUNK, generate
+from .edits import redraw, set_number
+from .intervals import num_defined, percentile_interval, weighted_means
+from .measures import Resamples, Seen, available, resamples, top_class
+
+SIGNIFICANT_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Lens:
+    """A generator in eval mode and the feature network (or None) that looks at its images."""
+
+    G: nn.Module
+    features: FeatureNetwork | None
+
+    def generate(self, z: Tensor) -> Tensor:
+        """Return the images of latents [N, z_dim] as uint8 [N, C, H, W]."""
+        return generate(self.G, z)
+
+    def see(self, z: Tensor) -> Seen:
+        """Return the images of latents [N, z_dim] with their features and class probabilities."""
+        img_u8 = self.generate(z)
+        if self.features is None:
+            return Seen(img_u8)
+        return Seen(img_u8, *self.features.extract(img_u8, chunk=CHUNK))
+
+
+@dataclass
+class Numbers:
+    """Everything measured about some latent numbers d at some values v on N latents.
+
+    Attributes:
+        dims: the D numbers.
+        values: the V values set.
+        z: [N, z_dim], the latents edited.
+        base: measure -> [N]; per-latent measures of the unedited images, and `class` (index).
+        edit: measure -> [V, D, N].
+        control: measure -> [D, N].
+        sets: measure -> [V + 2, D, 3]: mean, lo, hi of a set measure; after the values the control, then the base.
+        top_classes: int64 [V + 2, D] in the same order; empty without a feature network.
+    """
+
+    dims: tuple[int, ...]
+    values: tuple[float, ...]
+    z: Tensor
+    base: dict[str, np.ndarray] = field(default_factory=dict)
+    edit: dict[str, np.ndarray] = field(default_factory=dict)
+    control: dict[str, np.ndarray] = field(default_factory=dict)
+    sets: dict[str, np.ndarray] = field(default_factory=dict)
+    top_classes: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.int64))
+
+    def arrays(self, prefix: str) -> dict[str, np.ndarray]:
+        """Return all per-latent arrays under `prefix/...`, for safetensors."""
+        named = {f"{prefix}/z": self.z.numpy(), f"{prefix}/dims": np.array(self.dims, np.int64)}
+        for group, table in (("base", self.base), ("edit", self.edit), ("control", self.control)):
+            named |= {f"{prefix}/{group}/{name}": np.ascontiguousarray(array) for name, array in table.items()}
+        return named
+
+    def effects(self) -> np.ndarray:
+        """Return the size of each number's effect: mean visible share over values and latents, float64 [D]."""
+        return self.edit["visible_share"].mean(axis=(0, 2), dtype=np.float64)
+
+
+def measure_numbers(
+    lens: Lens, z: Tensor, dims: Sequence[int], values: Sequence[float], seed: int
+) -> Iterator[int | Numbers]:
+    """Measure every edit and control of the latent numbers `dims`.
+
+    Args:
+        lens: generator and feature network.
+        z: [N, z_dim] latents, N >= 2.
+        dims: the numbers to edit.
+        values: the values to set.
+        seed: seed of controls, random pairs and resamples.
+
+    Yields:
+        How many numbers are done, after each; then the `Numbers`.
+    """
+    draws = resamples(seed, len(z))
+    found = Numbers(tuple(dims), tuple(values), z)
+    base = lens.see(z)
+    _empty_arrays(found, base)
+    for name, row in _per_latent(base).items():
+        found.base[name] = row
+    base_sets = _set_values(base, draws)
+    for column, dim in enumerate(dims):
+        edited = [set_number(z, dim, value) for value in values] + [redraw(z, dim, seed)]
+        seen = lens.see(torch.cat(edited))
+        parts = [seen.part(start, start + len(z)) for start in range(0, len(seen.img_u8), len(z))]
+        for name, row in (_per_latent(seen) | _pairs(parts, base)).items():
+            by_set = row.reshape(len(parts), len(z))
+            found.edit[name][:, column], found.control[name][column] = by_set[:-1], by_set[-1]
+        for k, part_sets in enumerate([*(_set_values(part, draws) for part in parts), base_sets]):
+            for name, triple in part_sets.items():
+                found.sets[name][k, column] = triple
+        if lens.features is not None:
+            found.top_classes[:, column] = [top_class(part) for part in [*parts, base]]
+        yield column + 1
+    yield found
+
+
+def _empty_arrays(found: Numbers, base: Seen) -> None:
+    num_values, num_dims, num = len(found.values), len(found.dims), len(found.z)
+    with_features = base.features is not None
+    for measure in available(with_features):
+        if measure.kind == "set":
+            found.sets[measure.name] = np.empty((num_values + 2, num_dims, 3))
+        else:
+            found.edit[measure.name] = np.empty((num_values, num_dims, num), np.float32)
+            found.control[measure.name] = np.empty((num_dims, num), np.float32)
+    if with_features:
+        found.edit["class"] = np.empty((num_values, num_dims, num), np.int16)
+        found.control["class"] = np.empty((num_dims, num), np.int16)
+        found.top_classes = np.empty((num_values + 2, num_dims), np.int64)
+
+
+def _per_latent(seen: Seen) -> dict[str, np.ndarray]:
+    with_features = seen.features is not None
+    rows = {
+        measure.name: measure.function(seen).astype(np.float32)
+        for measure in available(with_features)
+        if measure.kind == "per_latent"
+    }
+    return rows | ({"class": seen.classes.astype(np.int16)} if with_features else {})
+
+
+def _pairs(parts: list[Seen], base: Seen) -> dict[str, np.ndarray]:
+    return {
+        measure.name: np.concatenate([measure.function(part, base) for part in parts]).astype(np.float32)
+        for measure in available(base.features is not None)
+        if measure.kind == "pair"
+    }
+
+
+def _set_values(seen: Seen, draws: Resamples) -> dict[str, np.ndarray]:
+    """Return mean, lo, hi of every set measure: name -> [3]."""
+    found = {}
+    for measure in available(seen.features is not None):
+        if measure.kind == "set":
+            samples = measure.function(seen, draws)
+            found[measure.name] = np.array([samples[0], *percentile_interval(samples[1:])])
+    return found
+
+
+def _plain(triple: np.ndarray) -> dict[str, float | None]:
+    """Return {mean, lo, hi} rounded to 6 significant digits, None where undefined."""
+    rounded = (float(f"{x:.{SIGNIFICANT_DIGITS}g}") if np.isfinite(x) else None for x in triple)
+    return dict(zip(("mean", "lo", "hi"), rounded))
+
+
+def _mean_intervals(array: np.ndarray, draws: Resamples) -> np.ndarray:
+    """Return mean, lo, hi over the last axis: [..., 3]."""
+    samples = weighted_means(array, draws.weights)
+    lo, hi = percentile_interval(samples[1:])
+    return np.stack([samples[0], lo, hi], axis=-1)
+
+
+def base_rows(found: Numbers, seed: int) -> dict[str, dict[str, Any]]:
+    """Return what the measures say about the unedited images: measure -> {mean, lo, hi, num_latents}."""
+    draws = resamples(seed, len(found.z))
+    rows: dict[str, dict[str, Any]] = {}
+    for name, array in found.base.items():
+        if name != "class":
+            rows[name] = _plain(_mean_intervals(array, draws)) | {"num_latents": int(num_defined(array))}
+    for name, triples in found.sets.items():
+        rows[name] = _plain(triples[-1, 0]) | {"num_latents": len(found.z)}
+        if name == "top_class_share":
+            rows[name]["top_class"] = int(found.top_classes[-1, 0])
+    return rows
+
+
+def edit_rows(found: Numbers, seed: int) -> list[dict[str, Any]]:
+    """Return one row per (number, value, measure): `{dim, value, measure, num_latents, mean, lo, hi, control}`.
+
+    `lo` and `hi` bound the 95 % percentile interval over latents (1,000 resamples). `num_latents` counts the latents
+    on which the measure is defined (a constant image has no sharpness and no noise share); with none of them mean,
+    lo and hi are None. Rows of `top_class_share` also carry `top_class`, the class's index.
+    """
+    draws = resamples(seed, len(found.z))
+    tables: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
+    for measure in available(bool(found.top_classes.size)):
+        if measure.kind == "set":
+            triples = found.sets[measure.name]
+            full = np.full(triples.shape[:2], len(found.z))
+            tables[measure.name] = (triples[:-2], triples[-2], full[:-2], full[-2])
+        else:
+            edit, control = found.edit[measure.name], found.control[measure.name]
+            intervals = (_mean_intervals(edit, draws), _mean_intervals(control, draws))
+            tables[measure.name] = (*intervals, num_defined(edit), num_defined(control))
+    rows = []
+    for column, dim in enumerate(found.dims):
+        for k, value in enumerate(found.values):
+            for name, (edits, controls, num, num_control) in tables.items():
+                row: dict[str, Any] = {"dim": dim, "value": value, "measure": name, "num_latents": int(num[k, column])}
+                row |= _plain(edits[k, column])
+                row["control"] = _plain(controls[column]) | {"num_latents": int(num_control[column])}
+                if name == "top_class_share":
+                    row["top_class"] = int(found.top_classes[k, column])
+                    row["control"]["top_class"] = int(found.top_classes[-2, column])
+                rows.append(row)
+    return rows

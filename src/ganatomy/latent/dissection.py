@@ -1,0 +1,151 @@
+"""The latent experiment as one piece of work: figures, chosen numbers, the atlas of all numbers, other noise.
+
+Writes `dissect.json`, the PNG figures and `atlas.safetensors` (per-latent arrays) into one folder. Everything is a
+pure function of generator, feature network and configuration: twice the same gives identical files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from torch import Tensor, nn
+
+from .. import files, rng
+from ..errors import ConfigError
+from ..metrics.features import FeatureNetwork
+from ..metrics.moments import Moments
+from . import codes, priors
+from .atlas import Lens, Numbers, base_rows, edit_rows, measure_numbers
+from .edits import write_figures
+from .measures import available
+
+RECORD_NAME = "dissect.json"
+ARRAYS_NAME = "atlas.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DissectConfig:
+    """What to edit and how much to measure."""
+
+    dims: tuple[int, ...] | None = None
+    """The chosen latent numbers; None: `num_dims` of them by `pick`."""
+    num_dims: int = 5
+    """How many numbers to choose."""
+    pick: codes.Pick = "random"
+    """`random` (by the seed) or `top` (largest mean visible share over the values)."""
+    values: tuple[float, ...] = (0.1, 5.0, 20.0)
+    """Values the numbers are set to, one at a time."""
+    num_codes: int = 8
+    """Latents in the figures."""
+    num_latents: int = 1000
+    """Latents measured for the chosen numbers."""
+    num_latents_all: int = 256
+    """Latents measured for all numbers."""
+    num_prior_img: int = 10_000
+    """Images per latent distribution in the comparison of priors."""
+    seed: int = 0
+    """Seed of latents, controls, picks and resamples."""
+
+
+def check(config: DissectConfig, z_dim: int) -> DissectConfig:
+    """Return the configuration if every value is allowed for this z_dim; else a `ConfigError` in words."""
+    if config.dims is not None:
+        codes.check_dims(config.dims, z_dim)
+    else:
+        codes.check_pick(config.pick, config.num_dims, z_dim)
+    codes.check_values(config.values)
+    codes.check_num_codes(config.num_codes)
+    for name, least in (("num_latents", 2), ("num_latents_all", 2), ("num_prior_img", 2 * priors.NUM_GROUPS)):
+        if getattr(config, name) < least:
+            raise ConfigError(f"{name} is {getattr(config, name)}; it must be at least {least}.")
+    if config.seed < 0:
+        raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
+    return config
+
+
+def dissect(
+    G: nn.Module,
+    z_dim: int,
+    config: DissectConfig,
+    folder: Path,
+    *,
+    run: str,
+    nimg: int,
+    features: FeatureNetwork | None = None,
+    real: Moments | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Run the latent experiment on one generator and write its folder.
+
+    Args:
+        G: generator in eval mode, z [N, z_dim] -> [N, C, H, W] in [-1, 1].
+        z_dim: numbers in one latent.
+        config: what to edit and measure; checked first, before any work.
+        folder: where the files go; made if missing.
+        run: name of the run, for the record.
+        nimg: images the generator was trained on, for the record.
+        features: network for class and feature measures; None: those are left out, and the record says so.
+        real: feature moments of the test images for the Frechet distances of the priors, or None.
+
+    Yields:
+        Progress records `{stage, num_done, num_total}` (stages `atlas`, `chosen`, `priors`), then the record that
+        was written as `dissect.json` (the one with `edits`).
+    """
+    check(config, z_dim)
+    files.make_folder(folder)
+    lens = Lens(G, features)
+    z = rng.latents(config.seed, "dissect", max(config.num_latents, config.num_latents_all, config.num_codes), z_dim)
+
+    everything = yield from _numbers(lens, z[: config.num_latents_all], tuple(range(z_dim)), config, "atlas")
+    dims = config.dims or codes.choose_dims(config.num_dims, config.pick, z_dim, config.seed, everything.effects())
+    chosen = yield from _numbers(lens, z[: config.num_latents], dims, config, "chosen")
+    prior_record, prior_arrays = yield from _priors(lens, real, z_dim, config)
+    figures = write_figures(lens.generate, z[: config.num_codes], dims, config.values, folder)
+
+    record: dict[str, Any] = {"run": run, "nimg": nimg, "z_dim": z_dim, **asdict(config)}
+    record |= {"dims": list(dims), "values": list(config.values), "pick": "given" if config.dims else config.pick}
+    record |= {"features": None, "class_names": None, "unavailable": []}
+    if features is not None:
+        record |= {"features": features.name, "class_names": list(features.class_names)}
+    else:
+        taken = {measure.name for measure in available(False)}
+        record["unavailable"] = [measure.name for measure in available(True) if measure.name not in taken]
+    record |= {
+        "measures": {m.name: {"unit": m.unit, "kind": m.kind, "doc": m.doc} for m in available(features is not None)}
+    }
+    record |= {"interval": "95 % percentile bootstrap over latents, 1,000 resamples", "figures": figures}
+    record |= {"base": base_rows(chosen, config.seed), "edits": edit_rows(chosen, config.seed)}
+    record |= {"base_all": base_rows(everything, config.seed), "atlas": edit_rows(everything, config.seed)}
+    record["priors"] = prior_record
+
+    arrays = everything.arrays("all") | chosen.arrays("chosen") | prior_arrays
+    files.write_bytes(folder / ARRAYS_NAME, safetensors.numpy.save(arrays))
+    files.write_json(folder / RECORD_NAME, record)
+    yield files.read_json(folder / RECORD_NAME)
+
+
+def _numbers(
+    lens: Lens, z: Tensor, dims: tuple[int, ...], config: DissectConfig, stage: str
+) -> Generator[dict[str, Any], None, Numbers]:
+    """Yield progress; return the `Numbers`."""
+    for step in measure_numbers(lens, z, dims, config.values, config.seed):
+        if isinstance(step, Numbers):
+            return step
+        yield {"stage": stage, "num_done": step, "num_total": len(dims)}
+    raise AssertionError("measure_numbers always ends with its Numbers")
+
+
+def _priors(
+    lens: Lens, real: Moments | None, z_dim: int, config: DissectConfig
+) -> Generator[dict[str, Any], None, tuple[dict[str, Any], dict[str, np.ndarray]]]:
+    """Yield progress; return (record, arrays)."""
+    total = priors.num_images(config.num_prior_img, lens.features, real)
+    for step in priors.measure_priors(lens, real, z_dim, config.seed, config.num_prior_img):
+        if isinstance(step, tuple):
+            return step
+        yield {"stage": "priors", "num_done": step, "num_total": total}
+    raise AssertionError("measure_priors always ends with its record")

@@ -1,0 +1,204 @@
+"""The pieces a report is made of, without any layout: both the HTML and the Markdown template walk through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One plot in three drawings of the same numbers; colours of the first two follow the page's theme."""
+
+    narrow: Markup
+    """Inline SVG for columns below 600 px: 320 units wide, text 12 units."""
+    wide: Markup
+    """Inline SVG for columns of 600 px and more: 600 units wide."""
+    file: str
+    """The wide drawing as a file of its own, with light colours and its legend inside."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A pixel-exact PNG, enlarged by whole factors (halves where the screen is too narrow)."""
+
+    path: Path
+    """Where the PNG lies on disk."""
+    uri: str
+    """The same bytes as a data URI."""
+    width: int
+    """Width in image pixels."""
+    height: int
+    """Height in image pixels."""
+    scale: int
+    """Enlargement on wide screens."""
+    alt: str
+    """What the picture shows, in words."""
+    rows: tuple[str, ...] = ()
+    """Labels beside the picture, one per row of equal height."""
+    title: str = ""
+    """Short title above it, where several pictures share a figure."""
+
+
+@dataclass(frozen=True)
+class LegendItem:
+    """One entry of a legend: a colour name of the palette, how it is drawn, and its text."""
+
+    colour: str
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A numbered figure: media, a title and the paragraphs that read it from its numbers."""
+
+    number: int
+    title: str
+    reading: tuple[str, ...]
+    chart: Chart | None = None
+    pictures: tuple[Picture, ...] = ()
+    legend: tuple[LegendItem, ...] = ()
+    layout: str = "side"
+    """`side` (text beside it on wide screens) or `wide` (text below)."""
+
+    @property
+    def id(self) -> str:
+        """The anchor in the page and the id in lab.json: `fig-1`."""
+        return f"fig-{self.number}"
+
+    @property
+    def caption(self) -> str:
+        """Title and reading in one line, for lab.json."""
+        return " ".join((self.title, *self.reading))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: text, a muted second line, and whether it is a number (aligned right)."""
+
+    text: str
+    sub: str = ""
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that becomes a list of cards on narrow screens."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+    kind: str = "data"
+    """`data`, or `layers` (first column in a fixed-width face)."""
+
+
+@dataclass(frozen=True)
+class Para:
+    """A paragraph; `kind` is `text`, `lead` or `note`."""
+
+    text: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a section."""
+
+    text: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A list of names and values; `code` values are set in a fixed-width face."""
+
+    rows: tuple[tuple[str, str, bool], ...]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A claim's value on a line: positions of interval, value and threshold in percent of the line."""
+
+    lo: float
+    hi: float
+    value: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run says about one claim."""
+
+    run: str
+    statistic: str
+    value: str
+    interval: str
+    threshold: str
+    verdict: str
+    """`holds`, `fails` or `undecided`."""
+    word: str
+    """The verdict with its scope, in the report's language."""
+    scale: Scale | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the source with the rule that decides it and what each run says."""
+
+    id: str
+    says: str
+    rule: str
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The table of claims with the words of its columns."""
+
+    rows: tuple[Claim, ...]
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """One line of the scoreboard: what, a note, and one value per run; `is_key` rows are set large."""
+
+    label: str
+    note: str
+    values: tuple[str, ...]
+    is_key: bool = False
+
+
+@dataclass(frozen=True)
+class Tally:
+    """One run's verdicts at a glance: (claim id, verdict, word)."""
+
+    run: str
+    marks: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The answer on top: one sentence, the runs' key numbers side by side, the claims at a glance."""
+
+    answer: str
+    runs: tuple[tuple[str, str], ...]
+    """Name and palette colour of each run."""
+    rows: tuple[BoardRow, ...]
+    tally: tuple[Tally, ...]
+    tally_text: str
+
+
+Block = Figure | Table | Para | Heading | Facts | Claims
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the report."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...]

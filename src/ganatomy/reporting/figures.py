@@ -1,0 +1,232 @@
+"""The report's plots: losses, classes, scores, and the effect of every latent number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .blocks import Chart, LegendItem
+from .canvas import Canvas, chart, colour
+
+EQUILIBRIUM = {"G": math.log(2), "D": 2 * math.log(2)}
+"""Losses of a pair whose D cannot tell real from fake and says 1/2: -log 1/2 for G, twice that for D."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A loss over training: images seen [n], values [n], palette colour, and a short label (Latin)."""
+
+    nimg: np.ndarray
+    values: np.ndarray
+    colour: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The words of a plot's axes and the description of the whole."""
+
+    x: str
+    y: str
+    alt: str
+
+
+def running_mean(values: np.ndarray) -> np.ndarray:
+    """Smooth [n] by the mean over a window of a twentieth, which shrinks at both ends."""
+    half = max(1, len(values) // 40)
+    total = np.concatenate(([0.0], np.cumsum(values)))
+    index = np.arange(len(values))
+    reach = np.minimum(half, np.minimum(index, len(values) - 1 - index))
+    result: np.ndarray = (total[index + reach + 1] - total[index - reach]) / (2 * reach + 1)
+    return result
+
+
+def limits(curves: Sequence[Curve]) -> tuple[float, float]:
+    """Return (images, loss) at the ends of axes that hold these curves; single spikes may leave them."""
+    top = max(float(np.percentile(curve.values, 99)) for curve in curves)
+    smooth = max(float(running_mean(curve.values).max()) for curve in curves)
+    return max(float(curve.nimg[-1]) for curve in curves), max(1.6, 1.05 * top, 1.1 * smooth)
+
+
+def loss_chart(key: str, panels: Sequence[tuple[str, Sequence[Curve]]], axis: Axis, ends: tuple[float, float]) -> Chart:
+    """Draw losses, one panel per run side by side (stacked where narrow), all on the same axes.
+
+    Thin: every record; thick: running mean; dotted: the loss where D cannot tell real from fake.
+    """
+    titled = len(panels) > 1
+
+    def draw(canvas: Canvas) -> None:
+        columns = 1 if canvas.is_narrow else len(panels)
+        rows = len(panels) if canvas.is_narrow else 1
+        left, top, bottom, gap = 38, 30, 46, 40
+        width = (canvas.width - left - 26 - gap * (columns - 1)) / columns
+        height = (canvas.height - bottom - (top + 12) * rows) / rows
+        canvas.text(0, 14, axis.y)
+        for i, (title, curves) in enumerate(panels):
+            x, y = left + (i % columns) * (width + gap), top + 12 + (i // columns) * (height + top + 12)
+            axes = canvas.axes(x, y, width, height)
+            if titled:
+                canvas.text(x, y - 8, title, name="ink", bold=True)
+            _losses(canvas, axes, curves, ends, is_last=i == len(panels) - 1 or columns > 1)
+        canvas.text(canvas.width - 26, canvas.height - 8, axis.x, anchor="end")
+
+    narrow = 250 if not titled else 80 + 190 * len(panels)
+    return chart(key, axis.alt, draw, (280 if not titled else 300, narrow))
+
+
+def _losses(canvas: Canvas, axes: Any, curves: Sequence[Curve], ends: tuple[float, float], *, is_last: bool) -> None:
+    for curve in curves:
+        thousands = curve.nimg / 1000
+        level = EQUILIBRIUM.get(curve.label)
+        if level:
+            axes.axhline(level, color=colour(curve.colour), linewidth=1, dashes=(1, 3))
+        axes.plot(thousands, curve.values, color=colour(curve.colour), linewidth=0.8, alpha=0.38)
+        axes.plot(thousands, running_mean(curve.values), color=colour(curve.colour), linewidth=2.2)
+    axes.set_xlim(0, ends[0] / 1000)
+    axes.set_ylim(0, ends[1])
+    axes.locator_params(axis="x", nbins=4 if canvas.is_narrow else 5)
+    axes.locator_params(axis="y", nbins=5)
+    if not is_last:
+        axes.set_xticklabels([])
+    finals = [float(running_mean(curve.values)[-1]) for curve in curves]
+    places = [canvas.place(axes, curve.nimg[-1] / 1000, final) for curve, final in zip(curves, finals)]
+    heights = spread([y for _, y in places], 17)
+    for curve, (x, _), y in zip(curves, places, heights):
+        canvas.text(x + 7, y + 4.5, curve.label, name=curve.colour, bold=True)
+
+
+def spread(places: Sequence[float], apart: float) -> list[float]:
+    """Push positions apart until neighbours are at least `apart` away, moving each as little as needed."""
+    order = np.argsort(places)
+    moved = np.array(places, dtype=float)
+    for _ in range(50):
+        for low, high in zip(order[:-1], order[1:]):
+            lack = apart - (moved[high] - moved[low])
+            if lack > 1e-9:
+                moved[low] -= lack / 2
+                moved[high] += lack / 2
+    return [float(value) for value in moved]
+
+
+def class_chart(
+    key: str, names: Sequence[str], shares: Sequence[Sequence[float]], real: Sequence[float], axis: Axis,
+    legend: Sequence[LegendItem],
+) -> Chart:  # fmt: skip
+    """Draw the share of every class as bars, one colour per run, with a line at the share among real images.
+
+    Args:
+        key: name of the chart.
+        names: class names in the report's language [K].
+        shares: shares in [0, 1], one list of K per run.
+        real: shares among real images [K].
+        axis: words of the axes.
+        legend: one entry per run, whose colours the bars take.
+    """
+    step = 14 * len(shares) + 14
+
+    def draw(canvas: Canvas) -> None:
+        left = 96 if canvas.is_narrow else 120
+        height = step * len(names)
+        axes = canvas.axes(left, 8, canvas.width - left - 50, height)
+        top = 100 * max(max(row) for row in [*shares, real])
+        axes.grid(visible=False)
+        axes.grid(axis="x", color=colour("line"), linewidth=0.7)
+        axes.set(xlim=(0, top * 1.02), ylim=(len(names), 0), yticks=[])
+        axes.locator_params(axis="x", nbins=4)
+        for k, name in enumerate(names):
+            _, y = canvas.place(axes, 0, k + 0.5)
+            canvas.text(0, y + 4.5, name, name="ink")
+            axes.plot([100 * real[k]] * 2, [k + 0.1, k + 0.9], color=colour("ink"), linewidth=1.4)
+            for i, row in enumerate(shares):
+                middle = k + 0.5 + (i - (len(shares) - 1) / 2) * 14 / step
+                axes.barh(middle, 100 * row[k], 12 / step, color=colour(legend[i].colour))
+                x, y = canvas.place(axes, 100 * row[k], middle)
+                at_line = abs(row[k] - real[k]) * 100 < 0.055 * top
+                canvas.text(x + (10 if at_line else 5), y + 4.5, f"{100 * row[k]:.1f}", name=legend[i].colour)
+        canvas.text(canvas.width - 50, canvas.height - 6, axis.x, anchor="end")
+
+    height = 8 + step * len(names) + 48
+    return chart(key, axis.alt, draw, (height, height), legend)
+
+
+def score_chart(
+    key: str, rows: Sequence[tuple[str, float, float | None, str]], floor: float | None, floor_text: str, axis: Axis
+) -> Chart:
+    """Draw Fréchet distances as points on a logarithmic axis, with their spread and a line at the floor.
+
+    `rows` are (Latin label, value, spread or None, palette colour).
+    """
+
+    def draw(canvas: Canvas) -> None:
+        left, row_height = 78, 36
+        axes = canvas.axes(left, 28, canvas.width - left - 44, row_height * len(rows))
+        values = [value for _, value, _, _ in rows] + ([floor] if floor else [])
+        axes.set_xscale("log")
+        low, high = 10 ** math.floor(math.log10(min(values) * 0.9)), max(values) * 2
+        axes.set(xlim=(low, high), ylim=(len(rows), 0), yticks=[])
+        axes.grid(axis="x", color=colour("line"), linewidth=0.7)
+        ticks = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+        if floor:
+            axes.axvline(floor, color=colour("ink"), linewidth=1.4)
+            x, y = canvas.place(axes, floor, 0)
+            canvas.text(x, y - 9, floor_text, name="ink")
+        for i, (label, value, sd, name) in enumerate(rows):
+            middle = i + 0.5
+            axes.plot([low, value], [middle] * 2, color=colour("line"), linewidth=1)
+            if sd:
+                axes.plot([max(low, value - sd), value + sd], [middle] * 2, color=colour(name), linewidth=5, alpha=0.4)
+            axes.plot(value, middle, "o", color=colour(name), markersize=9, markeredgewidth=0)
+            x, y = canvas.place(axes, value, middle)
+            canvas.text(x + 11, y + 4.5, f"{value:.3g}", name=name, bold=True)
+            canvas.text(0, y + 4.5, label, name="ink")
+        canvas.text(canvas.width - 44, canvas.height - 6, axis.x, anchor="end")
+
+    height = 28 + 36 * len(rows) + 48
+    return chart(key, axis.alt, draw, (height, height))
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The effect of one edit value over all latent numbers: label, colour, means [n]; chosen numbers by index."""
+
+    label: str
+    colour: str
+    means: np.ndarray
+    chosen: tuple[int, ...]
+
+
+def effect_chart(key: str, effects: Sequence[Effect], axis: Axis) -> Chart:
+    """Draw the effects sorted from the weakest to the strongest number, one line per value; dots: chosen numbers."""
+
+    def draw(canvas: Canvas) -> None:
+        left, right, top = 44, 46, 34
+        axes = canvas.axes(left, top, canvas.width - left - right, canvas.height - top - 46)
+        num = len(effects[0].means)
+        peak = max(float(effect.means.max()) for effect in effects)
+        axes.set(xlim=(0.5, num + 0.5), ylim=(0, 1.06 * peak or 1))
+        ends = []
+        for effect in effects:
+            order = np.argsort(effect.means, kind="stable")
+            values = effect.means[order]
+            is_control = effect.colour == "muted"
+            axes.plot(np.arange(1, num + 1), values, color=colour(effect.colour), linewidth=1.4 if is_control else 2.2,
+                      dashes=(3, 3) if is_control else (1, 0))  # fmt: skip
+            ranks = [int(np.flatnonzero(order == dim)[0]) for dim in effect.chosen if dim < num]
+            axes.plot([rank + 1 for rank in ranks], values[ranks], "o", color=colour(effect.colour), markersize=6,
+                      markeredgewidth=0)  # fmt: skip
+            ends.append(canvas.place(axes, num + 0.5, float(values[-1])))
+        for effect, (x, _), y in zip(effects, ends, spread([y for _, y in ends], 16)):
+            canvas.text(x + 6, y + 4.5, effect.label, name=effect.colour, bold=True)
+        axes.locator_params(axis="y", nbins=5)
+        axes.locator_params(axis="x", nbins=5, integer=True)
+        canvas.text(0, 14, axis.y)
+        canvas.text(canvas.width - right, canvas.height - 8, axis.x, anchor="end")
+
+    return chart(key, axis.alt, draw, (290, 260))

@@ -1,0 +1,171 @@
+"""What lies on disk, read once: a lab folder, or run folders, as plain records that may lack any part."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import config as configuration
+from .. import files
+from ..config import TrainConfig
+from ..errors import ConfigError, RunError
+
+_SAMPLE = re.compile(r"-(\d+)\.png$")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run folder; a part that is not there is None or empty."""
+
+    folder: Path
+    config: TrainConfig
+    environment: dict[str, Any]
+    command: str
+    lab: dict[str, Any]
+    """The run's entry in lab.json, empty outside a lab."""
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @cached_property
+    def stats(self) -> list[dict[str, Any]]:
+        """The lines of stats.jsonl."""
+        return list(files.read_jsonl(self.folder / "stats.jsonl"))
+
+    @cached_property
+    def measure(self) -> dict[str, Any]:
+        """measure.json, else what lab.json says of it, else empty."""
+        return _optional(self.folder / "measure.json") or self.lab
+
+    @cached_property
+    def dissect(self) -> dict[str, Any] | None:
+        """dissect/dissect.json."""
+        return _optional(self.folder / "dissect" / "dissect.json")
+
+    @cached_property
+    def samples(self) -> list[tuple[int, Path]]:
+        """Pictures of the fixed latents as (images seen, PNG), oldest first."""
+        found = [(int(m[1]), path) for path in (self.folder / "samples").glob("*.png") if (m := _SAMPLE.search(path.name))]
+        return sorted(found)
+
+    @property
+    def total_nimg(self) -> int:
+        """Images shown so far: of the last line of stats.jsonl, else the plan."""
+        return int(self.stats[-1]["cur_nimg"]) if self.stats else int(self.config.total_nimg or 0)
+
+    @property
+    def seconds(self) -> float | None:
+        """Training time in seconds."""
+        given = self.lab.get("seconds")
+        if given is None and self.stats:
+            given = self.stats[-1].get("Timing/total_sec")
+        return float(given) if isinstance(given, int | float) else None
+
+    @property
+    def score(self) -> tuple[str, dict[str, Any]] | None:
+        """Name and record of the first Fréchet distance."""
+        for name, record in (self.measure.get("scores") or {}).items():
+            if isinstance(record, dict) and finite(record.get("value")):
+                return name, record
+        return None
+
+    @property
+    def classes(self) -> dict[str, Any] | None:
+        """`names`, `counts` and `missing` of the classes drawn."""
+        record = self.measure.get("classes")
+        return record if isinstance(record, dict) and record.get("counts") else None
+
+    @property
+    def confidence(self) -> dict[str, Any] | None:
+        """`median`, `mean`, `lo10` of the classifier's confidence."""
+        record = self.measure.get("confidence")
+        return record if isinstance(record, dict) and finite(record.get("median")) else None
+
+    def series(self, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return (images seen [n], values [n]) of one scalar of stats.jsonl, float64, without gaps."""
+        pairs = [(line["cur_nimg"], line[key]) for line in self.stats if finite(line.get(key))]
+        table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+        return table[:, 0], table[:, 1]
+
+
+@dataclass(frozen=True)
+class Records:
+    """Everything a report is made from."""
+
+    folder: Path
+    """Where the report goes."""
+    runs: tuple[RunRecord, ...]
+    lab: dict[str, Any]
+    """lab.json, empty where runs are reported without a lab."""
+
+    @property
+    def data(self) -> str:
+        """Name of the data set of the first run."""
+        return str((self.lab.get("data") or {}).get("name") or (self.runs[0].config.data if self.runs else ""))
+
+    def first(self, model: str) -> RunRecord | None:
+        """Return the first run of a network family."""
+        return next((run for run in self.runs if run.config.model == model), None)
+
+
+def finite(value: object) -> bool:
+    """Whether a value read from JSON is a usable number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _optional(path: Path) -> dict[str, Any] | None:
+    return files.read_json(path) if path.exists() else None
+
+
+def read_run(folder: Path, lab: dict[str, Any] | None = None) -> RunRecord:
+    """Read one run folder; a `RunError` says what is wrong where it is not one."""
+    if not (folder / "config.json").exists():
+        raise RunError(
+            f"{folder} is neither a lab nor a run: it has no lab.json and no config.json. "
+            "Give the folder of a lab, or one or more run folders."
+        )
+    try:
+        config = configuration.from_dict(files.read_json(folder / "config.json"))
+    except (ConfigError, TypeError) as error:
+        raise RunError(f"{folder / 'config.json'} is not a configuration of this version: {error}") from error
+    command = folder / "command.txt"
+    return RunRecord(
+        folder=folder,
+        config=config,
+        environment=_optional(folder / "environment.json") or {},
+        command=command.read_text(encoding="utf-8").strip() if command.exists() else "",
+        lab=lab or {},
+    )
+
+
+def read(paths: list[Path], out: Path | None = None) -> Records:
+    """Read one lab folder, or one or more run folders.
+
+    Args:
+        paths: the folders; a lab stands alone.
+        out: where the report goes; else beside lab.json, into the one run folder, or beside several runs.
+
+    Raises:
+        RunError: a folder is neither, is damaged, or a lab was given together with other folders.
+    """
+    if not paths:
+        raise RunError("no folder was given; give the folder of a lab, or one or more run folders.")
+    labs = [path for path in paths if (path / "lab.json").exists()]
+    if labs and len(paths) > 1:
+        raise RunError(f"{labs[0]} is a lab and stands alone; give it by itself, or the runs inside its runs/ folder.")
+    if labs:
+        lab = files.read_json(labs[0] / "lab.json")
+        entries = lab.get("runs") or {}
+        folders = [labs[0] / "runs" / name for name in entries]
+        runs = tuple(read_run(folder, entries[folder.name]) for folder in folders if folder.is_dir())
+        return Records(folder=out or labs[0], runs=runs, lab=lab)
+    runs = tuple(read_run(path) for path in paths)
+    return Records(folder=out or (paths[0] if len(paths) == 1 else paths[0].parent), runs=runs, lab={})

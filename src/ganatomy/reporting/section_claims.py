@@ -1,0 +1,130 @@
+"""The source's claims: what was said, the rule that decides it, the number found, the verdict and its scope."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .blocks import Claim, Claims, Para, Result, Scale, Section, Tally
+from .desk import Desk
+from .records import finite
+from .words import num, percent
+
+VERDICTS = ("holds", "fails", "undecided")
+SHARE_CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8")
+"""Claims whose statistic is a share of the latent numbers (C2: of numbers drawn)."""
+
+
+def order(claim: str) -> tuple[int, str]:
+    """Sort C2 before C10."""
+    digits = re.sub(r"\D", "", claim)
+    return (int(digits) if digits else 10**6, claim)
+
+
+def verdict_of(row: Mapping[str, Any]) -> str:
+    """Return a row's verdict; anything unknown is undecided."""
+    found = str(row.get("verdict"))
+    return found if found in VERDICTS else "undecided"
+
+
+def shown(claim: str, value: Any) -> str:
+    """Write a claim's number, a share in percent; a dash where there is none."""
+    if not finite(value):
+        return "–"
+    return percent(value) if claim in SHARE_CLAIMS else num(value)
+
+
+def scale(row: Mapping[str, Any]) -> Scale | None:
+    """Place interval, value and threshold on a line, in percent of its length with a margin of 6 at both ends."""
+    value, threshold = row.get("value"), row.get("threshold")
+    if not finite(value) or not finite(threshold):
+        return None
+    lo = row["lo"] if finite(row.get("lo")) else value
+    hi = row["hi"] if finite(row.get("hi")) else value
+    if row.get("id") in SHARE_CLAIMS:
+        left, right = 0.0, 1.0
+    else:
+        left, right = min(lo, value, threshold), max(hi, value, threshold)
+    span = (right - left) or 1.0
+
+    def place(x: float) -> float:
+        return round(6 + 88 * min(1.0, max(0.0, (x - left) / span)), 2)
+
+    return Scale(place(lo), place(hi), place(value), place(threshold))
+
+
+def run_label(desk: Desk, name: Any) -> str:
+    """Return the short name of the run a claim is about; claims about several or no runs keep their own word."""
+    run = next((run for run in desk.records.runs if run.name == name), None)
+    return desk.label(run) if run else str(name or "–")
+
+
+def scope_word(desk: Desk, row: Mapping[str, Any]) -> str:
+    """Return whether a verdict speaks of this run or of the recipe."""
+    scope = str(row.get("scope") or "in this run")
+    return desk.words("scope.recipe" if "recipe" in scope else "scope.run")
+
+
+def result(desk: Desk, row: Mapping[str, Any]) -> Result:
+    """Return one run's answer to a claim."""
+    claim, verdict = str(row["id"]), verdict_of(row)
+    interval = ""
+    if finite(row.get("lo")) and finite(row.get("hi")) and row["lo"] != row["hi"]:
+        interval = desk.words("claim.interval", lo=shown(claim, row["lo"]), hi=shown(claim, row["hi"]))
+    return Result(
+        run=run_label(desk, row.get("run")),
+        statistic=str(row.get("statistic") or ""),
+        value=shown(claim, row.get("value")),
+        interval=interval,
+        threshold=shown(claim, row.get("threshold")),
+        verdict=verdict,
+        word=desk.words(f"verdict.{verdict}") + desk.words("join.words") + scope_word(desk, row),
+        scale=scale(row),
+    )
+
+
+def grouped(desk: Desk) -> list[Claim]:
+    """Return all claims in order, each with the results of its runs."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in desk.records.lab.get("claims") or []:
+        rows.setdefault(str(row["id"]), []).append(row)
+    table = desk.words.table
+    return [
+        Claim(
+            id=claim,
+            says=table.get(f"claim.{claim}.says", str(rows[claim][0].get("statistic") or "")),
+            rule=table.get(f"claim.{claim}.rule", ""),
+            results=tuple(result(desk, row) for row in rows[claim]),
+        )
+        for claim in sorted(rows, key=order)
+    ]
+
+
+def counted(desk: Desk) -> dict[str, int]:
+    """Return how many verdicts there are of each kind."""
+    found = [verdict_of(row) for row in desk.records.lab.get("claims") or []]
+    return {verdict: found.count(verdict) for verdict in VERDICTS}
+
+
+def tally(desk: Desk) -> tuple[Tally, ...]:
+    """Return the verdicts by run, for the headline."""
+    by_run: dict[str, list[tuple[str, str, str]]] = {}
+    for row in sorted(desk.records.lab.get("claims") or [], key=lambda row: order(str(row["id"]))):
+        verdict = verdict_of(row)
+        mark = (str(row["id"]), verdict, desk.words(f"verdict.{verdict}"))
+        by_run.setdefault(run_label(desk, row.get("run")), []).append(mark)
+    return tuple(Tally(run, tuple(marks)) for run, marks in by_run.items())
+
+
+def section(desk: Desk) -> Section | None:
+    """Return the claims, None where none were decided."""
+    claims = grouped(desk)
+    if not claims:
+        return None
+    words, total = desk.words, counted(desk)
+    lead = words("claims.lead", claims=len(claims), verdicts=sum(total.values()), **total)
+    scopes = {scope_word(desk, row) for row in desk.records.lab["claims"]}
+    kind = "recipe" if scopes == {words("scope.recipe")} else "run"
+    blocks = (Para(lead, "lead"), Claims(tuple(claims)), Para(words(f"claims.scope.{kind}"), "note"))
+    return Section("claims", words("claims.title"), blocks)

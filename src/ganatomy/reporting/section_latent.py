@@ -1,0 +1,332 @@
+"""The latent experiment: the grids of edited images, difference maps, the table of measures, the atlas, other noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import figures, pictures
+from .blocks import Block, Cell, Figure, LegendItem, Para, Section, Table
+from .desk import Desk
+from .figures import Axis, Effect
+from .latents import LatentRecord, Row
+from .records import RunRecord, finite
+from .words import count, num, percent, signed
+
+SHARES = ("visible_share", "noise_share", "bright_share", "class_flip", "top_class_share")
+COLUMNS = ("visible_share", "contrast", "sharpness", "noise_share", "bright_share", "confidence", "class_flip", "class_entropy")
+NEAR = 0.02
+"""Ratios closer to 1 than this are called unchanged."""
+
+
+def shown(measure: str, value: float) -> str:
+    """Write a measure's value: shares in percent, others with three digits."""
+    return percent(value) if measure in SHARES else num(value)
+
+
+def range_text(desk: Desk, measure: str, means: dict[int, float]) -> str:
+    """Write the mean over the chosen numbers and its range with the numbers at both ends."""
+    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    mean = shown(measure, float(np.mean(list(means.values()))))
+    if len(means) < 2:
+        return mean
+    ends = {"low": shown(measure, means[low]), "high": shown(measure, means[high]), "dim_low": low, "dim_high": high}
+    return desk.words("latent.range", mean=mean, **ends)
+
+
+def visible_reading(desk: Desk, latents: LatentRecord, value: float) -> str:
+    """Say how much an edit changes, beside what redrawing the number changes."""
+    means = latents.means(value, "visible_share")
+    if not means:
+        return ""
+    words = desk.words
+    text = words("latent.visible", value=f"{value:g}", share=range_text(desk, "visible_share", means))
+    control = latents.control_mean("visible_share")
+    if not control:
+        return text
+    ratio = float(np.mean(list(means.values()))) / control
+    kind = "less" if ratio < 0.8 else "same" if ratio <= 1.25 else "more"
+    return text + words("join.sentences") + words(f"latent.control.{kind}", control=percent(control), ratio=num(ratio, 2))
+
+
+def look_reading(desk: Desk, latents: LatentRecord, value: float) -> str:
+    """Say whether images get sharper or softer, noisier or cleaner, brighter or not, against the base."""
+    parts = []
+    for measure in ("sharpness", "noise_share", "bright_share"):
+        base, means = latents.base(measure), latents.means(value, measure)
+        if base is None or not means:
+            continue
+        before, after = float(base["mean"]), float(np.mean(list(means.values())))
+        ratio = after / before if before > 0 else float("inf") if after > 0 else 1.0
+        kind = "same" if abs(ratio - 1) <= NEAR else "up" if ratio > 1 else "down"
+        parts.append(desk.words(f"look.{measure}.{kind}", before=shown(measure, before), after=shown(measure, after)))
+    return desk.words("join.sentences").join(parts)
+
+
+def class_reading(desk: Desk, latents: LatentRecord, value: float, names: list[str]) -> str:
+    """Say how many images change class, how sure the classifier stays, and whether results converge."""
+    words = desk.words
+    parts = []
+    flips = latents.means(value, "class_flip")
+    if flips:
+        parts.append(words("class.flip", share=range_text(desk, "class_flip", flips)))
+    for measure, limit in (("confidence", 0.02), ("class_entropy", 0.1)):
+        base, means = latents.base(measure), latents.means(value, measure)
+        if base is None or not means:
+            continue
+        before, after = float(base["mean"]), float(np.mean(list(means.values())))
+        kind = "same" if abs(after - before) <= limit else "up" if after > before else "down"
+        parts.append(words(f"class.{measure}.{kind}", before=num(before), after=num(after)))
+    tops = latents.top_classes(value)
+    if tops and names and all(0 <= index < len(names) for index in tops.values()):
+        by_class: dict[str, list[str]] = {}
+        for dim, index in tops.items():
+            by_class.setdefault(names[index], []).append(str(dim))
+        listed = [words("class.top.item", name=name, dims=words.listing(dims)) for name, dims in by_class.items()]
+        parts.append(words("class.top.one" if len(listed) == 1 else "class.top.many", items=words("list.semi").join(listed)))
+    return words("join.sentences").join(parts)
+
+
+def base_reading(desk: Desk, latents: LatentRecord) -> tuple[str, ...]:
+    """Describe the unedited images."""
+    words, record = desk.words, latents.record
+    first = words("base.drawn", codes=record.get("num_codes", 8), z_dim=record.get("z_dim", ""), seed=record.get("seed", 0))
+    known = [m for m in ("contrast", "sharpness", "confidence", "class_entropy") if latents.base(m)]
+    items = [f"{words.name('measure', m)} {shown(m, (latents.base(m) or {})['mean'])}" for m in known]
+    if not items:
+        return (first,)
+    return first, words("base.measures", n=count(record.get("num_latents", 0)), items=words.listing(items))
+
+
+def class_names(desk: Desk, run: RunRecord, latents: LatentRecord) -> list[str]:
+    """Return the class names the experiment used, in the report's language."""
+    raw = latents.record.get("class_names")
+    return [desk.words.name("class", str(name)) for name in raw] if raw else desk.class_names(run)
+
+
+def picture_figure(
+    desk: Desk, run: RunRecord, file: str | None, title: str, reading: tuple[str, ...], *, source: int | None = None,
+    rows: tuple[str, ...] = (), legend: tuple[LegendItem, ...] = (),
+) -> Figure | None:  # fmt: skip
+    """Return a figure of one PNG of the dissect folder, None where the file is not there."""
+    path = run.folder / "dissect" / Path(file).name if file else None
+    if path is None or not path.exists():
+        return None
+    number = desk.number(source)
+    image = pictures.picture(path, title, rows=rows)
+    reading = tuple(text for text in reading if text)
+    return desk.add(Figure(number, title, reading, pictures=(image,), legend=legend))
+
+
+def edit_figures(desk: Desk, run: RunRecord, latents: LatentRecord) -> list[Figure]:
+    """Return the base row and the grid of every value; in a lab the GAN's are the source's figures 5 to 8."""
+    words, label = desk.words, desk.label(run)
+    is_source = desk.plays_source(run) and run.config.model == "mlp"
+    names = class_names(desk, run, latents)
+    rows = tuple(f"z[{dim}]" for dim in latents.dims)
+    base = picture_figure(
+        desk, run, latents.file("base"), words("fig.base", run=label, n=latents.record.get("num_codes", 8)),
+        base_reading(desk, latents), source=5 if is_source else None,
+    )  # fmt: skip
+    found = [base]
+    for i, value in enumerate(latents.values):
+        reading = (
+            visible_reading(desk, latents, value),
+            look_reading(desk, latents, value),
+            class_reading(desk, latents, value, names),
+        )
+        title = words("fig.value", run=label, value=f"{value:g}", n=len(latents.dims))
+        source = 6 + i if is_source and i < 3 else None
+        found.append(picture_figure(desk, run, latents.file("values", value), title, reading, source=source, rows=rows))
+    return [figure for figure in found if figure]
+
+
+def difference_figures(desk: Desk, run: RunRecord, latents: LatentRecord) -> list[Figure]:
+    """Return the combined page and a figure with the difference maps of all values."""
+    words, label = desk.words, desk.label(run)
+    found: list[Figure] = []
+    strength = {value: latents.means(value, "visible_share") for value in latents.values}
+    mean = {value: float(np.mean(list(means.values()))) for value, means in strength.items() if means}
+    order = words.listing([words("combined.item", value=f"{v:g}", share=percent(s)) for v, s in mean.items()])
+    title = words("fig.combined", run=label, rows=len(latents.dims) * len(latents.values), columns=latents.record["num_codes"])
+    reading = (words("combined.order"), words("combined.shares", items=order) if order else "")
+    rows = tuple(f"z[{dim}]={value:g}" for value in latents.values for dim in latents.dims)
+    combined = picture_figure(desk, run, latents.file("combined"), title, reading, rows=rows)
+    if combined:
+        found.append(combined)
+    maps = []
+    for value in latents.values:
+        name = latents.file("differences", value)
+        path = run.folder / "dissect" / Path(name).name if name else None
+        if path and path.exists():
+            alt = words("fig.difference.one", value=f"{value:g}")
+            maps.append(pictures.picture(path, alt, room_px=300, title=alt))
+    if maps:
+        number = desk.number()
+        reading = (words("difference.how"), *(visible_ends(desk, latents, value) for value in latents.values))
+        figure = Figure(number, words("fig.difference", run=label), tuple(filter(None, reading)), pictures=tuple(maps), layout="wide")
+        found.append(desk.add(figure))
+    return found
+
+
+def visible_ends(desk: Desk, latents: LatentRecord, value: float) -> str:
+    """Name the chosen numbers with the largest and smallest visible change at a value."""
+    means = latents.means(value, "visible_share")
+    if len(means) < 2:
+        return ""
+    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    ends = {"low": percent(means[low]), "high": percent(means[high]), "dim_low": low, "dim_high": high}
+    return desk.words("difference.ends", value=f"{value:g}", **ends)
+
+
+def half_width(row: Row) -> str:
+    """Write half of a row's interval, empty where it has none."""
+    if not finite(row.get("lo")) or not finite(row.get("hi")):
+        return ""
+    measure = str(row.get("measure", ""))
+    return "±\N{NARROW NO-BREAK SPACE}" + shown(measure, (row["hi"] - row["lo"]) / 2)
+
+
+def measure_table(desk: Desk, latents: LatentRecord) -> Table:
+    """Return the measures of the base and of every chosen number and value, controls below the edits."""
+    words = desk.words
+    columns = [measure for measure in COLUMNS if latents.has(measure)]
+
+    def cells(rows: dict[str, Row | None]) -> tuple[Cell, ...]:
+        found = {measure: rows[measure] for measure in columns}
+        return tuple(
+            Cell(shown(m, row["mean"]), half_width({**row, "measure": m}), numeric=True) if row else Cell("–", numeric=True)
+            for m, row in found.items()
+        )
+
+    base = {measure: latents.base(measure) for measure in columns}
+    table = [(Cell(words("table.base")), Cell("–"), *cells(base))]
+    for dim in latents.dims:
+        for value in latents.values:
+            edits = {measure: latents.edit(dim, value, measure) for measure in columns}
+            table.append((Cell(f"z[{dim}]"), Cell(f"{value:g}"), *cells(edits)))
+        controls = {measure: latents.control(dim, measure) for measure in columns}
+        table.append((Cell(f"z[{dim}]"), Cell(words("table.control")), *cells(controls)))
+    head = (words("table.number"), words("table.value"), *(words.name("measure", measure) for measure in columns))
+    n = count(latents.record.get("num_latents", 0))
+    return Table(words("table.measures", n=n), head, tuple(table), words("table.measures.note", n=n), kind="measures")
+
+
+def effect_figure(desk: Desk, run: RunRecord, latents: LatentRecord) -> Figure | None:
+    """Return the visible change of every latent number at every value, sorted, with the chosen numbers marked."""
+    found = {value: latents.atlas(value, "visible_share") for value in latents.values}
+    found = {value: means for value, means in found.items() if len(means)}
+    if not found:
+        return None
+    words, label = desk.words, desk.label(run)
+    chosen = tuple(latents.dims)
+    effects = [
+        Effect(f"{value:g}", f"value{min(i, 4)}", 100 * means, chosen) for i, (value, means) in enumerate(found.items())
+    ]
+    control = latents.atlas_control("visible_share")
+    legend = [LegendItem(effect.colour, "line", words("legend.value", value=effect.label)) for effect in effects]
+    if len(control):
+        effects.append(Effect("N(0,1)", "muted", 100 * control, ()))
+        legend.append(LegendItem("muted", "dash", words("legend.control")))
+    number = desk.number()
+    size = len(next(iter(found.values())))
+    title = words("fig.atlas", run=label, n=size)
+    parts = []
+    for value, means in found.items():
+        low, high = int(np.argmin(means)), int(np.argmax(means))
+        ends = {"median": percent(float(np.median(means))), "low": percent(means[low]), "high": percent(means[high])}
+        parts.append(words("atlas.value", value=f"{value:g}", dim_low=low, dim_high=high, **ends))
+    first = words("atlas.how", n=size, latents=count(latents.record.get("num_latents_all", 0)))
+    reading = (first + words("join.sentences") + words("join.sentences").join(parts), concentration(desk, found))
+    axis = Axis(words("axis.rank"), words("axis.visible"), title)
+    return desk.add(Figure(number, title, reading, chart=figures.effect_chart(f"fig{number}", effects, axis), legend=tuple(legend)))
+
+
+def concentration(desk: Desk, found: dict[float, np.ndarray]) -> str:
+    """Say whether few numbers do most of the work at the largest value."""
+    value, means = max(found.items(), key=lambda item: abs(item[0]))
+    ordered = np.sort(means)[::-1]
+    tenth = max(1, len(ordered) // 10)
+    total = float(ordered.sum())
+    share = float(ordered[:tenth].sum()) / total if total > 0 else 0.0
+    even = tenth / len(ordered)
+    kind = "few" if share > 2 * even else "even"
+    return desk.words(f"atlas.{kind}", value=f"{value:g}", tenth=tenth, share=percent(share), even=percent(even))
+
+
+def prior_table(desk: Desk, latents: LatentRecord) -> list[Block]:
+    """Return the Fréchet distances under other latent distributions, with a sentence that reads them."""
+    words = desk.words
+    record = latents.record.get("priors") or {}
+    rows = [row for row in record.get("frechet") or [] if finite(row.get("value"))]
+    if not rows:
+        return []
+
+    def with_error(value: Any, error: Any, *, is_signed: bool) -> Cell:
+        if not finite(value):
+            return Cell("–", numeric=True)
+        sub = f"±\N{NARROW NO-BREAK SPACE}{num(error, 2)}" if finite(error) and error else ""
+        return Cell(signed(value) if is_signed else num(value), sub, numeric=True)
+
+    table = []
+    for row in rows:
+        is_first = row["prior"] == "normal"
+        gap = Cell("–", numeric=True) if is_first else with_error(row.get("difference"), row.get("difference_se"), is_signed=True)
+        table.append((Cell(words.name("prior", row["prior"])), with_error(row["value"], row.get("se"), is_signed=False), gap))
+    best = min(rows, key=lambda row: float(row["value"]))
+    key = "prior.best.normal" if best["prior"] == "normal" else "prior.best.other"
+    reading = words(key, name=words.name("prior", best["prior"]), value=num(best["value"]))
+    diversity = (record.get("diversity") or {}).get("ratio")
+    if finite(diversity):
+        reading += words("join.sentences") + words("prior.diversity", ratio=num(float(diversity)))
+    head = (words("prior.column"), words("prior.value"), words("prior.difference"))
+    note = words("prior.note", n=count(record.get("num_img", 0)))
+    return [Table(words("prior.title"), head, tuple(table), note, kind="priors"), Para(reading, "reading")]
+
+
+def measured_blocks(desk: Desk, run: RunRecord, latents: LatentRecord) -> list[Block]:
+    """Return everything after the grids: combined page, difference maps, measures, atlas, other noise."""
+    blocks: list[Block] = [*difference_figures(desk, run, latents)]
+    if latents.record.get("edits"):
+        blocks.append(measure_table(desk, latents))
+    effect = effect_figure(desk, run, latents)
+    blocks += [effect] if effect else []
+    return blocks + prior_table(desk, latents)
+
+
+def section(desk: Desk, run: RunRecord) -> Section | None:
+    """Return a run's latent experiment, None where it was not dissected.
+
+    In a lab the GAN's holds only the source's figures 5 to 8; `measured_section` follows after figure 10.
+    """
+    if run.dissect is None or not run.dissect.get("dims"):
+        return None
+    latents = LatentRecord(run.dissect)
+    words, label = desk.words, desk.label(run)
+    lead = words(
+        "latent.lead", run=label, dims=words.listing([str(dim) for dim in latents.dims]), z_dim=run.dissect.get("z_dim", ""),
+        values=words.listing([f"{value:g}" for value in latents.values]),
+    )  # fmt: skip
+    blocks: list[Block] = [Para(lead, "lead"), *edit_figures(desk, run, latents)]
+    if not is_split(desk, run):
+        blocks += measured_blocks(desk, run, latents)
+    return Section(f"latent-{run.name}", words("latent.title", run=label), tuple(blocks))
+
+
+def is_split(desk: Desk, run: RunRecord) -> bool:
+    """Whether the run's experiment is told in two sections, so that the source's figures stay in order."""
+    return desk.plays_source(run) and run.config.model == "mlp"
+
+
+def measured_section(desk: Desk, run: RunRecord) -> Section | None:
+    """Return the second half of the lab's GAN experiment."""
+    if run.dissect is None or not run.dissect.get("dims") or not is_split(desk, run):
+        return None
+    label = desk.label(run)
+    blocks = measured_blocks(desk, run, LatentRecord(run.dissect))
+    if not blocks:
+        return None
+    lead = Para(desk.words("latent.measured.lead", run=label), "lead")
+    return Section(f"measured-{run.name}", desk.words("latent.measured.title", run=label), (lead, *blocks))

@@ -1,0 +1,209 @@
+"""The headline, what was trained, the networks layer by layer, and how to do it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..config import TrainConfig
+from .blocks import Block, BoardRow, Cell, Facts, Headline, Heading, Para, Section, Table
+from .desk import Desk
+from .records import RunRecord, finite
+from .section_claims import counted, grouped, tally
+from .section_compare import shares_of
+from .section_training import COVERED_SHARE
+from .words import Words, count, duration, num, percent
+
+
+def data_name(desk: Desk) -> str:
+    """Return the data set's name as people write it."""
+    return desk.words.name("data", desk.records.data)
+
+
+def answer(desk: Desk) -> str:
+    """Return the report's first sentence: what was trained and how far its images are from the real ones."""
+    words, runs = desk.words, desk.records.runs
+    scored = [(run, run.score[1]) for run in runs if run.score]
+    names = words.listing([desk.label(run) for run in runs])
+    if not scored:
+        return words("answer.unscored", runs=names, data=data_name(desk))
+    scored.sort(key=lambda pair: pair[1]["value"])
+    best, record = scored[0]
+    if len(scored) == 1:
+        return words("answer.one", run=desk.label(best), data=data_name(desk), value=num(record["value"]))
+    worst, other = scored[-1]
+    ratio = other["value"] / record["value"] if record["value"] > 0 else 1.0
+    key = "answer.far" if ratio >= 2 else "answer.better" if ratio >= 1.1 else "answer.level"
+    return words(
+        key, best=desk.label(best), worst=desk.label(worst), data=data_name(desk), ratio=num(ratio, 2),
+        value=num(record["value"]), other=num(other["value"]),
+    )  # fmt: skip
+
+
+def score_row(desk: Desk) -> BoardRow | None:
+    """Return the Fréchet distances with their floor."""
+    words, runs = desk.words, desk.records.runs
+    first = next((run.score for run in runs if run.score), None)
+    if first is None:
+        return None
+    values = tuple(num(run.score[1]["value"]) if run.score else "–" for run in runs)
+    floor = first[1].get("floor")
+    note = words("board.score.note", name=first[0])
+    if finite(floor):
+        note += words("join.sentences") + words("board.score.floor", floor=num(floor))
+    return BoardRow(words("board.score"), note, values, is_key=True)
+
+
+def board(desk: Desk) -> tuple[BoardRow, ...]:
+    """Return the key numbers of all runs, line by line; lines nobody measured are left out."""
+    words, runs = desk.words, desk.records.runs
+    rows = [score_row(desk)]
+    if any(run.classes for run in runs):
+        covered = [sum(share >= COVERED_SHARE for share in shares_of(run)) for run in runs]
+        values = tuple(f"{n} / {len(shares_of(run))}" if run.classes else "–" for n, run in zip(covered, runs))
+        rows.append(BoardRow(words("board.classes"), words("board.classes.note", limit=percent(COVERED_SHARE)), values, is_key=True))
+    if any(run.confidence for run in runs):
+        values = tuple(num(run.confidence["median"], 2) if run.confidence else "–" for run in runs)
+        rows.append(BoardRow(words("board.confidence"), words("board.confidence.note"), values, is_key=True))
+    images = tuple(count(run.total_nimg) for run in runs)
+    rows.append(BoardRow(words("board.images"), words("board.images.note"), images))
+    if any(run.seconds for run in runs):
+        times = tuple(duration(run.seconds, words) if run.seconds else "–" for run in runs)
+        rows.append(BoardRow(words("board.time"), words("board.time.note"), times))
+    return tuple(row for row in rows if row)
+
+
+def headline(desk: Desk) -> Headline:
+    """Return the answer on top of the report."""
+    words, total = desk.words, counted(desk)
+    runs = tuple((desk.label(run), desk.colour(run)) for run in desk.records.runs)
+    text = ""
+    if sum(total.values()):
+        text = words("tally", claims=len(grouped(desk)), **total)
+    return Headline(answer(desk), runs, board(desk), tally(desk), text)
+
+
+def optimizer(config: TrainConfig, words: Words) -> str:
+    """Describe the optimizers of a run."""
+    rates = num(config.lr_g, 2) if config.lr_g == config.lr_d else words("setup.rates", g=num(config.lr_g, 2), d=num(config.lr_d, 2))
+    if config.optimizer == "sgd":
+        return words("setup.sgd", lr=rates)
+    return words("setup.adam", lr=rates, beta1=config.adam_beta1, beta2=config.adam_beta2)
+
+
+def setup_section(desk: Desk) -> Section:
+    """Return the settings of all runs side by side."""
+    words, runs = desk.words, desk.records.runs
+    configs = [run.config for run in runs]
+    lines: list[tuple[str, list[str]]] = [
+        ("setup.model", [words(f"setup.model.{config.model}") for config in configs]),
+        ("setup.optimizer", [optimizer(config, words) for config in configs]),
+        ("setup.batch", [str(config.batch_size) for config in configs]),
+        ("setup.images", [words("setup.images.value", n=count(run.total_nimg), epochs=epochs(run)) for run in runs]),
+        ("setup.z", [words("setup.z.value", n=config.z_dim) for config in configs]),
+        ("setup.init", [words(f"setup.init.{config.init}") for config in configs]),
+        ("setup.ema", [words("setup.ema.value", n=count(config.ema_halflife_nimg)) for config in configs]),
+        ("setup.seed", [str(config.seed) for config in configs]),
+    ]
+    rows = tuple((Cell(words(key)), *(Cell(value) for value in values)) for key, values in lines)
+    head = (words("setup.column"), *(desk.label(run) for run in runs))
+    shape = configs[0].img_shape if configs else (1, 28, 28)
+    num_train = count(configs[0].num_train) if configs else "0"
+    key = "setup.lead.grey" if shape[0] == 1 else "setup.lead.rgb"
+    lead = words(key, data=data_name(desk), n=num_train, height=shape[1], width=shape[2])
+    blocks: list[Block] = [Para(lead, "lead"), Table(words("setup.table"), head, rows, kind="settings")]
+    if any(config.preset == "gan" for config in configs):
+        blocks.append(Para(words("setup.assumption"), "note"))
+    return Section("setup", words("setup.title"), tuple(blocks))
+
+
+def epochs(run: RunRecord) -> str:
+    """Return how often a run saw its training set."""
+    return num(run.total_nimg / run.config.num_train, 2) if run.config.num_train else "–"
+
+
+def layer_rows(rows: Sequence[dict[str, Any]]) -> tuple[tuple[Cell, ...], ...]:
+    """Turn a layer table into cells: name and layer, output shape, parameters, arithmetic."""
+    return tuple(
+        (
+            Cell(str(row["name"]), str(row["layer"])),
+            Cell("\N{MULTIPLICATION SIGN}".join(str(size) for size in row["output"])),
+            Cell(count(row["parameters"]) if row["parameters"] else "–", numeric=True),
+            Cell(pretty(str(row["arithmetic"])) or "–"),
+        )
+        for row in rows
+    )
+
+
+def pretty(arithmetic: str) -> str:
+    """Set a formula with real multiplication and minus signs."""
+    spaced = arithmetic.replace("*", "\N{MULTIPLICATION SIGN}").replace(" - ", " \N{MINUS SIGN} ")
+    return spaced.replace("-1)", "\N{MINUS SIGN}1)")
+
+
+def networks_section(desk: Desk) -> Section | None:
+    """Return both networks of every family layer by layer, built from the configurations."""
+    from ..models import registry, tables  # building networks needs torch; nothing else here does
+
+    words = desk.words
+    blocks: list[Block] = [Para(words("networks.lead"), "lead")]
+    seen: set[tuple[Any, ...]] = set()
+    for run in desk.records.runs:
+        config = run.config
+        key = (config.model, config.img_shape, config.z_dim)
+        if key in seen:
+            continue
+        seen.add(key)
+        label = desk.label(run)
+        blocks.append(Heading(label, f"networks-{run.name}"))
+        head = (words("networks.layer"), words("networks.output"), words("networks.parameters"), words("networks.arithmetic"))
+        for kind, network, shape in (
+            ("generator", registry.build_generator(config), (config.z_dim,)),
+            ("discriminator", registry.build_discriminator(config), config.img_shape),
+        ):
+            total = count(registry.num_parameters(network))
+            rows = layer_rows(tables.layer_table(network, shape))
+            blocks.append(Table(words(f"networks.{kind}", n=total), head, rows, kind="layers"))
+    return Section("networks", words("networks.title"), tuple(blocks)) if seen else None
+
+
+def stage_times(desk: Desk) -> list[tuple[str, str, bool]]:
+    """Return the times lab.json gives, by stage or as a whole, else those of the runs."""
+    words, given = desk.words, desk.records.lab.get("seconds")
+    if isinstance(given, dict):
+        return [(words("repro.stage", stage=name), duration(s, words), False) for name, s in given.items() if finite(s)]
+    rows = [(words("repro.train", run=desk.label(run)), duration(run.seconds, words), False) for run in desk.records.runs if run.seconds]
+    if finite(given):
+        rows.append((words("repro.total"), duration(float(given or 0), words), False))
+    return rows
+
+
+def reproduce_section(desk: Desk) -> Section:
+    """Return versions, hardware, seeds, data, commands and times."""
+    words, lab, runs = desk.words, desk.records.lab, desk.records.runs
+    environment: dict[str, Any] = lab.get("environment") or (runs[0].environment if runs else {})
+    data = lab.get("data") or {}
+    packages = ", ".join(f"{name} {version}" for name, version in (environment.get("packages") or {}).items())
+    machine = [str(environment[key]) for key in ("cpu", "system", "cpu_capability") if environment.get(key)]
+    if environment.get("num_cores"):
+        machine.insert(1, words("repro.cores", n=environment["num_cores"]))
+    if isinstance(environment.get("cuda"), dict):
+        machine.append(str(environment["cuda"].get("device", "CUDA")))
+    threads = sorted({f"{run.config.device}, {words('repro.threads', n=run.config.num_threads)}" for run in runs})
+    hashes = sorted({run.config.data_sha256 for run in runs if run.config.data_sha256})
+    features = next((run.measure["features"] for run in runs if isinstance(run.measure.get("features"), dict)), None)
+    rows: list[tuple[str, str, bool]] = []
+    commands = [str(lab["command"])] if lab.get("command") else [run.command for run in runs if run.command]
+    rows += [(words("repro.command"), command, True) for command in commands]
+    rows.append((words("repro.seed"), ", ".join(sorted({str(run.config.seed) for run in runs})), False))
+    rows.append((words("repro.data"), str(data.get("name") or desk.records.data), False))
+    rows += [(words("repro.hash"), text, True) for text in ([str(data["sha256"])] if data.get("sha256") else hashes)]
+    if features:
+        rows.append((words("repro.features"), f"{features.get('name')} · SHA-256 {features.get('sha256')}", True))
+    rows.append((words("repro.version"), f"ganatomy {lab.get('version') or environment.get('ganatomy') or '–'}", False))
+    rows.append((words("repro.python"), ", ".join(filter(None, [f"Python {environment.get('python', '–')}", packages])), False))
+    rows.append((words("repro.machine"), " · ".join(machine) or "–", False))
+    rows.append((words("repro.device"), "; ".join(threads), False))
+    rows += stage_times(desk)
+    blocks = (Para(words("repro.lead"), "lead"), Facts(tuple(rows)), Para(words("repro.limits"), "note"))
+    return Section("reproduce", words("repro.title"), blocks)

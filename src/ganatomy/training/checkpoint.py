@@ -1,0 +1,162 @@
+"""Checkpoints (everything needed to continue) and snapshots (G_ema for use), crash-safe and without pickle.
+
+A checkpoint is a folder written under a temporary name: each file is flushed to disk, the manifest with sizes
+and SHA-256 comes last, then the folder is renamed. Whatever moment a process dies at, the folders under their
+final names are whole; `load_newest` verifies them all the same and falls back, loudly, to the one before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from .. import files
+from ..errors import CheckpointError, StorageError
+from . import ema, schedule
+from .state import TrainState
+
+_TENSORS, _COUNTERS, _MANIFEST = "state.safetensors", "counters.json", "manifest.json"
+
+
+class Damaged(Exception):
+    """Internal: a checkpoint folder fails verification; the text says how."""
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return a run's checkpoint folders, oldest first."""
+    found = (path for path in (folder / "checkpoints").glob("checkpoint-*") if path.is_dir())
+    return sorted((path for path in found if _number(path).isdecimal()), key=lambda path: int(_number(path)))
+
+
+def _number(path: Path) -> str:
+    return path.name.removeprefix("checkpoint-")
+
+
+def save(folder: Path, state: TrainState) -> Path:
+    """Write a checkpoint of `state` into the run folder, then drop all but the newest few; return its path."""
+    parent = folder / "checkpoints"
+    final = parent / f"checkpoint-{state.cur_nimg:09d}"
+    try:
+        parent.mkdir(exist_ok=True)
+        for leftover in parent.glob(".checkpoint-*.tmp"):
+            shutil.rmtree(leftover)
+        if not _is_good(final):  # else it is there already: the same image count of the same run, the same bytes
+            _write(final, state)
+        _drop_old(folder, state, final)
+    except (OSError, StorageError) as error:
+        good = newest_good(folder)
+        kept = f"the last good checkpoint is {good}" if good else "there is no earlier checkpoint"
+        raise StorageError(f"could not save a checkpoint: {error}; {kept}. Free some space, then resume the run.") from error
+    return final
+
+
+def _write(final: Path, state: TrainState) -> None:
+    """Write one checkpoint under a temporary name and rename it, in place of a damaged one if there is one."""
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+    contents = {
+        _TENSORS: safetensors.torch.save(state.tensors()),
+        _COUNTERS: _json_bytes({"schema": files.SCHEMA, **state.counters()}),
+    }
+    manifest = {name: {"size": len(data), "sha256": files.sha256(data)} for name, data in contents.items()}
+    contents[_MANIFEST] = _json_bytes({"schema": files.SCHEMA, "files": manifest})
+    try:
+        temporary.mkdir()
+        for name, data in contents.items():
+            files.write_bytes(temporary / name, data)
+        files.fsync_folder(temporary)
+        if final.exists():
+            shutil.rmtree(final)
+        os.replace(temporary, final)
+    except (OSError, StorageError):
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    files.fsync_folder(final.parent)
+
+
+def _drop_old(folder: Path, state: TrainState, newest: Path) -> None:
+    """Keep `newest` and the newest few that an undisturbed run saves too.
+
+    One that an interruption added goes as soon as it is not the newest, and never takes the place of another, so a
+    resumed run ends with the same checkpoints.
+    """
+    config = state.config
+    interval = config.checkpoint_nimg or 1
+    found = checkpoints(folder)
+    planned = [path for path in found if schedule.is_planned(interval, int(_number(path)), config)]
+    for old in found:
+        if old != newest and old not in planned[-config.keep_checkpoints :]:
+            shutil.rmtree(old)
+
+
+def verify(path: Path) -> None:
+    """Check a checkpoint's files against its manifest; raises `Damaged` with what is wrong."""
+    try:
+        listed = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))["files"]
+        for name in (_TENSORS, _COUNTERS):
+            data = (path / name).read_bytes()
+            if len(data) != listed[name]["size"] or files.sha256(data) != listed[name]["sha256"]:
+                raise Damaged(f"{name} does not match the manifest")
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"it cannot be read: {error}") from error
+
+
+def _is_good(path: Path) -> bool:
+    try:
+        verify(path)
+    except Damaged:
+        return False
+    return True
+
+
+def newest_good(folder: Path) -> Path | None:
+    """Return the newest checkpoint that verifies, or None."""
+    return next((path for path in reversed(checkpoints(folder)) if _is_good(path)), None)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and counters of one verified checkpoint."""
+    tensors = safetensors.torch.load((path / _TENSORS).read_bytes())
+    return tensors, json.loads((path / _COUNTERS).read_text(encoding="utf-8"))
+
+
+def load_newest(folder: Path, state: TrainState, warn: Callable[[str], None]) -> bool:
+    """Load the newest checkpoint that verifies into `state`; return False where the run never saved one.
+
+    Damaged checkpoints are named through `warn`; if all are damaged a `CheckpointError` is raised.
+    """
+    found = checkpoints(folder)
+    for path in reversed(found):
+        try:
+            verify(path)
+            state.load(*read(path))
+            return True
+        except (Damaged, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
+            warn(f"checkpoint {path} is damaged ({error}); trying the one before it.")
+    if found:
+        raise CheckpointError(
+            f"all {len(found)} checkpoints in {folder / 'checkpoints'} are damaged. Restore one from a copy, "
+            f"or start a new run with --init-from and one of the snapshots of {folder}."
+        )
+    return False
+
+
+def save_snapshot(folder: Path, state: TrainState) -> None:
+    """Write G_ema with batch-norm statistics of its own as `snapshots/G_ema-<images>.safetensors`; none at 0."""
+    if state.cur_nimg == 0:
+        return
+    (folder / "snapshots").mkdir(exist_ok=True)
+    network = ema.with_statistics(state.G_ema, state.config.z_dim, state.config.seed)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    files.write_bytes(folder / "snapshots" / f"G_ema-{state.cur_nimg:09d}.safetensors", safetensors.torch.save(tensors))
+
+
+def _json_bytes(record: dict[str, Any]) -> bytes:
+    return (json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("utf-8")

@@ -1,0 +1,122 @@
+"""A run folder: made, opened and read. The one record that every other part works from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import nn
+
+from .. import config as configuration
+from .. import device, files
+from ..config import TrainConfig
+from ..errors import ConfigError, GanatomyError, RunError
+from ..models import registry
+
+_SNAPSHOT = re.compile(r"^G_ema-(\d+)\.safetensors$")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder. `open_run` checks that it is one; the properties read what is on disk now."""
+
+    folder: Path
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def config(self) -> TrainConfig:
+        """The configuration the run was started with."""
+        try:
+            return configuration.from_dict(files.read_json(self.folder / "config.json"))
+        except (ConfigError, TypeError) as error:
+            raise RunError(f"{self.folder / 'config.json'} is not a configuration of this version: {error}") from error
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """`state` (running, finished, interrupted, diverged, failed), `cur_nimg`, `total_nimg`, `message`."""
+        return files.read_json(self.folder / "status.json")
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training reached its total number of images."""
+        return (self.folder / "status.json").exists() and self.status["state"] == "finished"
+
+    def stats(self) -> list[dict[str, Any]]:
+        """Return the lines of stats.jsonl."""
+        return list(files.read_jsonl(self.folder / "stats.jsonl"))
+
+    def snapshots(self) -> dict[int, Path]:
+        """Return the snapshots by images seen, oldest first."""
+        found = {int(m[1]): path for path in (self.folder / "snapshots").glob("*") if (m := _SNAPSHOT.match(path.name))}
+        return dict(sorted(found.items()))
+
+    @property
+    def snapshot_nimg(self) -> int:
+        """Images seen by the newest snapshot."""
+        return max(self._existing_snapshots())
+
+    def generator(self, device_name: str = "cpu") -> nn.Module:
+        """Return the newest G_ema in eval mode: z [N, z_dim] -> image [N, C, H, W] in [-1, 1]."""
+        path = self._existing_snapshots()[self.snapshot_nimg]
+        network = registry.build_generator(self.config)
+        try:
+            network.load_state_dict(safetensors.torch.load(path.read_bytes()))
+        except (OSError, safetensors.SafetensorError, RuntimeError) as error:
+            raise RunError(f"snapshot {path} is damaged or belongs to another network: {error}") from error
+        return network.requires_grad_(False).eval().to(device_name)
+
+    def _existing_snapshots(self) -> dict[int, Path]:
+        found = self.snapshots()
+        if not found:
+            raise RunError(f"{self.folder} has no snapshot yet; let the run reach its first one, or resume it.")
+        return found
+
+
+def create_run(folder: Path, config: TrainConfig, command: str) -> Run:
+    """Write a new run's folder: environment.json, command.txt and, last, config.json; return the run."""
+    files.make_folder(folder)
+    if (folder / "config.json").exists():
+        raise RunError(
+            f"{folder} already holds a run. Continue it with `ganatomy train --resume {folder}`, or choose another --out."
+        )
+    files.write_json(folder / "environment.json", device.environment())
+    files.write_text(folder / "command.txt", command + "\n")
+    files.write_json(folder / "config.json", config.to_dict())
+    return Run(folder)
+
+
+def open_run(path: str | PathLike[str]) -> Run:
+    """Return the run at a folder; a `RunError` says what is missing where it is not one."""
+    folder = Path(path)
+    if not folder.is_dir():
+        raise RunError(f"{folder} is not a folder; give the folder of a run, as printed by `ganatomy train`.")
+    if not (folder / "config.json").exists():
+        inside = " It is a lab: give one of the runs inside its runs/ folder." if (folder / "lab.json").exists() else ""
+        raise RunError(f"{folder} is not a run: it has no config.json.{inside}")
+    run = Run(folder)
+    _ = run.config
+    return run
+
+
+def write_status(run: Run, state: str, cur_nimg: int, message: str = "") -> None:
+    """Write status.json."""
+    total_nimg = run.config.total_nimg
+    record = {"state": state, "cur_nimg": cur_nimg, "total_nimg": total_nimg, "message": message}
+    files.write_json(run.folder / "status.json", record)
+
+
+def failure_state(error: GanatomyError) -> str:
+    """Return the status word for the error that ended a run."""
+    return {"Interrupted": "interrupted", "DivergedError": "diverged"}.get(type(error).__name__, "failed")

@@ -1,0 +1,72 @@
+"""What a run writes while it trains: lines of stats.jsonl and pictures of the fixed latents."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from .. import device, files, images, rng
+from ..config import NUM_FIXED_LATENTS, TrainConfig
+from ..models.generate import generate
+from . import ema, schedule
+from .state import TrainState
+
+STATS = "stats.jsonl"
+_NUMBER = re.compile(r"-(\d+)\.(?:png|safetensors)$")
+
+
+class StatsLog:
+    """Appends a line to stats.jsonl per tick; times continue over resumes."""
+
+    def __init__(self, folder: Path):
+        self.path = folder / STATS
+        lines = list(files.read_jsonl(self.path))
+        self.total_sec: float = lines[-1]["Timing/total_sec"] if lines else 0.0
+        self._clock = time.perf_counter()
+
+    def write(self, state: TrainState) -> None:
+        """Write the means since the last line; nothing where no image was seen since."""
+        num_images = state.tick.num_images
+        if num_images == 0:
+            return
+        now = time.perf_counter()
+        elapsed, self._clock = now - self._clock, now
+        self.total_sec += elapsed
+        line = {
+            "cur_nimg": state.cur_nimg,
+            "epoch": state.cur_nimg / state.config.num_train,
+            **state.tick.take(),
+            "Timing/img_per_sec": num_images / elapsed,
+            "Timing/total_sec": self.total_sec,
+            "Resources/peak_mem_gb": device.peak_memory_gb(),
+        }
+        files.append_jsonl(self.path, line)
+
+
+def save_samples(folder: Path, state: TrainState) -> None:
+    """Picture the 64 fixed latents through G_ema as `samples/fixed-<images>.png`, 8 x 8, pixel-exact."""
+    (folder / "samples").mkdir(exist_ok=True)
+    z = rng.latents(state.config.seed, "fixed", NUM_FIXED_LATENTS, state.config.z_dim)
+    network = ema.with_statistics(state.G_ema, state.config.z_dim, state.config.seed)
+    sheet = images.grid(generate(network, z), num_columns=8)
+    images.save_png(folder / "samples" / f"fixed-{state.cur_nimg:09d}.png", sheet)
+
+
+def cut_back(folder: Path, config: TrainConfig, cur_nimg: int) -> None:
+    """Remove what an interrupted run wrote after image `cur_nimg`, and the snapshot its interruption added.
+
+    What remains is what the undisturbed run has on disk at that image.
+    """
+    files.remove_files(folder.glob(".*.tmp"))  # what a kill in mid-write leaves
+    path = folder / STATS
+    if path.exists():
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        kept = [line for line, record in zip(lines, files.read_jsonl(path)) if record["cur_nimg"] <= cur_nimg]
+        files.write_text(path, "".join(f"{line}\n" for line in kept))
+    for part, interval in (("samples", config.sample_nimg), ("snapshots", config.snapshot_nimg)):
+        for file in (folder / part).glob("*"):
+            match = _NUMBER.search(file.name)
+            number = int(match[1]) if match else cur_nimg + 1
+            if number > cur_nimg or not schedule.is_planned(interval or 1, number, config):
+                file.unlink()

@@ -1,0 +1,108 @@
+"""One training from its run folder: pick up the newest checkpoint, train to the end, keep the status honest."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import config as configuration
+from .. import device, files
+from ..config import TrainConfig
+from ..datasets.store import Dataset
+from ..datasets.stream import ImageStream
+from ..errors import DataError, GanatomyError, RunError, StorageError
+from ..progress import Progress
+from . import checkpoint, loop, runlog
+from .run import Run, failure_state, open_run, write_status
+from .state import TrainState
+
+
+def configure(
+    config: TrainConfig, dataset: Dataset, asked: dict[str, Any], say: Callable[[str], None]
+) -> TrainConfig:
+    """Return a preset's full configuration: settings asked for, the data's shape, device and threads with reasons."""
+    device_name, device_reason = device.choose_device(asked.get("device", "auto"))
+    num_threads, threads_reason = device.choose_threads(asked.get("num_threads"))
+    say(f"device: {device_name} ({device_reason}); CPU threads: {num_threads} ({threads_reason}).")
+    channels, height, width = dataset.img_shape
+    config = dataclasses.replace(
+        config,
+        **asked
+        | {"device": str(device_name), "num_threads": num_threads}
+        | {"data": dataset.name, "data_sha256": dataset.sha256, "num_train": len(dataset.train)}
+        | {"img_channels": channels, "img_height": height, "img_width": width},
+    )
+    for name in ("adam_beta1", "adam_beta2"):
+        if name in asked and config.optimizer != "adam":
+            say(f"warning: {name} is not used by {config.optimizer}; it is ignored.")
+    if "num_epochs" in asked and config.total_nimg is not None:
+        say("warning: num_epochs is ignored, since total_nimg was given.")
+    return configuration.resolve(config)
+
+
+def run_training(
+    run: Run,
+    dataset: Dataset,
+    *,
+    say: Callable[[str], None],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
+    """Train a run from its newest checkpoint (or from 0) to the end; yields a progress record per tick.
+
+    One process may write a run folder at a time. `say` receives what was decided, in words; errors are
+    recorded in status.json before they are raised.
+    """
+    config = run.config
+    if dataset.sha256 != config.data_sha256:
+        raise DataError(
+            f"{run.folder} was trained on {config.data} with hash {config.data_sha256[:12]}..., "
+            f"the data found has {dataset.sha256[:12]}...; continue it with the same data."
+        )
+    with files.one_writer(run.folder):
+        device.choose_device(config.device)
+        device.use_threads(config.num_threads)
+        _warn_about_versions(run, say)
+        state = TrainState(config, torch.device(config.device))
+        if checkpoint.load_newest(run.folder, state, say):
+            say(f"{run.name}: continuing at {state.cur_nimg:,} of {config.total_nimg:,} images.")
+        elif config.init_from:
+            state.start_from(read_weights(Path(config.init_from)))
+            say(f"{run.name}: starting from the weights of {config.init_from}.")
+        runlog.cut_back(run.folder, config, state.cur_nimg)
+        write_status(run, "running", state.cur_nimg)
+        stream = ImageStream(dataset.train, config.seed, state.device)
+        try:
+            yield from loop.train(state, stream, run.folder, should_stop=should_stop)
+        except GanatomyError as error:
+            _record_failure(run, error, state.cur_nimg)
+            raise
+        except OSError as error:
+            failure = StorageError(f"writing {run.folder} failed: {error}. Free some space, then resume the run.")
+            _record_failure(run, failure, state.cur_nimg)
+            raise failure from error
+        write_status(run, "finished", state.cur_nimg)
+
+
+def _record_failure(run: Run, error: GanatomyError, cur_nimg: int) -> None:
+    with contextlib.suppress(StorageError):  # on a full disk what stopped the run matters more than its status
+        write_status(run, failure_state(error), cur_nimg, str(error))
+
+
+def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of another run's newest good checkpoint, for a warm start."""
+    good = checkpoint.newest_good(open_run(folder).folder)
+    if good is None:
+        raise RunError(f"{folder} has no checkpoint to start from.")
+    return checkpoint.read(good)[0]
+
+
+def _warn_about_versions(run: Run, say: Callable[[str], None]) -> None:
+    before, now = files.read_json(run.folder / "environment.json"), device.environment()
+    for name in ("cpu", "packages"):
+        if before[name] != now[name]:
+            say(f"warning: {name} differ from the run's start ({before[name]} -> {now[name]}); numbers may differ slightly.")

@@ -1,0 +1,98 @@
+"""Everything that changes during training, and nothing else: what a checkpoint holds."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..config import TrainConfig
+from ..models import registry
+
+SCALARS = (
+    "Loss/G/adv", "Loss/D/adv", "Loss/D/real", "Loss/D/fake", "Scores/real", "Scores/fake",
+    "Accuracy/real", "Accuracy/fake", "Grad/G/norm", "Grad/D/norm",
+)  # fmt: skip
+"""Training scalars, averaged over the images of a tick; defined in docs/logged-values.md."""
+
+
+class TickSums:
+    """Sums of the training scalars since the last line of stats.jsonl, kept on the device."""
+
+    def __init__(self, device: torch.device):
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        self.sums = torch.zeros(len(SCALARS), dtype=dtype, device=device)
+        self.num_images = 0
+
+    def add(self, scalars: dict[str, Tensor], num_images: int) -> None:
+        """Add the batch means of one step, weighted by its images."""
+        values = torch.stack([scalars[name].detach() for name in SCALARS])
+        self.sums.add_(values.to(self.sums.dtype), alpha=num_images)
+        self.num_images += num_images
+
+    def take(self) -> dict[str, float]:
+        """Return the means by name and start again from zero; the one read from the device per tick."""
+        means = (self.sums / self.num_images).tolist()
+        self.sums.zero_()
+        self.num_images = 0
+        return dict(zip(SCALARS, means))
+
+
+class TrainState:
+    """G, D, G_ema, both optimizers, the running sums and the image counter of one run."""
+
+    def __init__(self, config: TrainConfig, device: torch.device):
+        self.config = config
+        self.device = device
+        self.G = registry.build_generator(config).to(device)
+        self.D = registry.build_discriminator(config).to(device)
+        self.G_ema = copy.deepcopy(self.G).requires_grad_(False)
+        self.optimizer_G = _optimizer(self.G, config, config.lr_g)
+        self.optimizer_D = _optimizer(self.D, config, config.lr_d)
+        self.tick = TickSums(device)
+        self.cur_nimg = 0
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every changing tensor by name, on the CPU."""
+        named = {"tick.sums": self.tick.sums}
+        for name, network in (("G", self.G), ("D", self.D), ("G_ema", self.G_ema)):
+            named |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+        for name, optimizer in (("optimizer_G", self.optimizer_G), ("optimizer_D", self.optimizer_D)):
+            for index, slots in optimizer.state_dict()["state"].items():
+                named |= {f"{name}.{index}.{key}": value for key, value in slots.items() if value is not None}
+        return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in named.items()}
+
+    def counters(self) -> dict[str, Any]:
+        """Return every changing number by name, as JSON values."""
+        return {"cur_nimg": self.cur_nimg, "tick_num_images": self.tick.num_images}
+
+    def load(self, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
+        """Continue from what `tensors` and `counters` returned; a missing or misshaped entry raises."""
+        for name, network in (("G", self.G), ("D", self.D), ("G_ema", self.G_ema)):
+            network.load_state_dict(_under(name, tensors))
+        for name, optimizer in (("optimizer_G", self.optimizer_G), ("optimizer_D", self.optimizer_D)):
+            slots: dict[int, dict[str, Tensor]] = {}
+            for key, value in _under(name, tensors).items():
+                index, slot = key.split(".", 1)
+                slots.setdefault(int(index), {})[slot] = value
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
+        self.tick.sums.copy_(tensors["tick.sums"])
+        self.tick.num_images = int(counters["tick_num_images"])
+        self.cur_nimg = int(counters["cur_nimg"])
+
+    def start_from(self, tensors: dict[str, Tensor]) -> None:
+        """Take over the networks' weights of another run (`--init-from`); optimizers and counters stay fresh."""
+        for name, network in (("G", self.G), ("D", self.D), ("G_ema", self.G_ema)):
+            network.load_state_dict(_under(name, tensors))
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key[len(prefix) + 1 :]: value for key, value in tensors.items() if key.startswith(prefix + ".")}
+
+
+def _optimizer(network: nn.Module, config: TrainConfig, lr: float) -> torch.optim.Optimizer:
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(network.parameters(), lr=lr)
+    return torch.optim.Adam(network.parameters(), lr=lr, betas=(config.adam_beta1, config.adam_beta2), fused=True)

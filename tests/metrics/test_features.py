@@ -1,0 +1,188 @@
+"""The shipped feature networks: identity, size, accuracy on the real test images, and independence of batching.
+
+Tolerances: another chunk size or a folded batch norm changes features and probabilities by less than 1e-5
+(features are of order 1); accuracies are those of the card to 5 images in 10,000, for other processors.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from ganatomy import files, rng
+from ganatomy.datasets import catalog
+from ganatomy.errors import DataError, GanatomyError
+from ganatomy.metrics import features as F
+from ganatomy.metrics.classifier import Classifier, ConvNorm
+
+NAMES = ["fashion-v1", "mnist-v1"]
+DATA = Path(os.environ.get("GANATOMY_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+def pictures(num, seed=0):
+    """Smooth random pictures over the whole range of grey values."""
+    coarse = rng.generator(seed, "test_pictures").integers(0, 256, (num, 1, 7, 7)).astype(np.float32)
+    return torch.nn.functional.interpolate(torch.from_numpy(coarse), 28, mode="bilinear").round().to(torch.uint8)
+
+
+def real_dataset(name):
+    if not (DATA / name).is_dir():
+        pytest.skip(f"{name} is not on this machine")
+    return catalog.load(name, DATA, allow_download=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_and_file_belong_together(name):
+    path = F.WEIGHTS / f"{name}.safetensors"
+    card = files.read_json(F.WEIGHTS / f"{name}.json")
+    assert card["name"] == name
+    assert card["sha256"] == files.sha256_file(path)
+    assert path.stat().st_size <= 1_000_000
+    assert card["multiply_adds"] <= 10_000_000
+    assert 64 <= card["num_features"] <= 256
+    assert card["data"]["sha256"] == catalog.set_sha256(catalog.CATALOG[card["data"]["name"]])
+    assert card["class_names"] == list(catalog.CATALOG[card["data"]["name"]].class_names)
+    assert max(record["accuracy"] for record in card["epochs"]) == card["epochs"][card["chosen_epoch"] - 1]["accuracy"]
+    with safe_open(path, "np") as handle:
+        assert len(handle.metadata() or {}) <= 1
+        stored = {key: handle.get_slice(key) for key in handle.keys()}  # noqa: SIM118
+    assert {value.get_dtype() for value in stored.values()} == {"F16"}
+    net = Classifier(len(card["class_names"]))
+    assert card["parameters"] == sum(parameter.numel() for parameter in net.parameters())
+    for key, value in stored.items():
+        assert tuple(value.get_shape()) == net.state_dict()[key].shape
+
+
+def test_multiply_adds_counted_by_hand():
+    """Output positions x kernel x input channels x output channels, layer by layer."""
+    stem = 14 * 14 * 36 * 1 * 32
+    block0 = 2 * 14 * 14 * 9 * 32 * 32
+    down = 7 * 7 * 9 * 32 * 64
+    block1 = 2 * 7 * 7 * 9 * 64 * 64
+    expand = 4 * 4 * 9 * 64 * 128
+    expected = stem + block0 + down + block1 + expand + 128 * 10
+    assert {F.read_card(name)["multiply_adds"] for name in NAMES} == {expected}
+
+
+@pytest.mark.parametrize(("name", "least"), [("fashion-v1", 0.93), ("mnist-v1", 0.99)])
+def test_accuracy_on_the_real_test_images(name, least):
+    network = F.load_features(name)
+    data = real_dataset(F.read_card(name)["data"]["name"])
+    features, probabilities = network.extract(data.test.images)
+    assert data.test.labels is not None
+    right = probabilities.argmax(axis=1) == data.test.labels.numpy()
+    assert right.mean() == pytest.approx(network.test_accuracy, abs=5e-4)
+    assert right.mean() >= least
+    assert (features.std(axis=0) > 0).all()  # no dead feature
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    # Confidences are meaningful: they say how often the network is right, within two points on average.
+    assert probabilities.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.02)
+
+
+def test_rows_do_not_depend_on_the_batch():
+    network, img = F.load_features("fashion-v1"), pictures(37)
+    features, probabilities = network.extract(img)
+    assert features.shape == (37, 128)
+    assert probabilities.shape == (37, 10)
+    assert features.dtype == probabilities.dtype == np.float32
+    assert features.min() >= 0
+    for chunk in (1, 5, 36, 1000):
+        other_features, other_probabilities = network.extract(img, chunk=chunk)
+        np.testing.assert_allclose(other_features, features, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(other_probabilities, probabilities, atol=1e-5, rtol=0)
+    backwards, _ = network.extract(img.flip(0))
+    np.testing.assert_allclose(backwards[::-1], features, atol=1e-5, rtol=0)
+    assert network.extract(img[:0])[0].shape == (0, 128)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_folded_batch_norms_change_nothing(name):
+    folded, plain = F.read_network(name), F.read_network(name, fold=False)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded._net.modules())
+    assert sum(isinstance(module, torch.nn.BatchNorm2d) for module in plain._net.modules()) == 7
+    for ours, expected in zip(folded.extract(pictures(20)), plain.extract(pictures(20))):
+        np.testing.assert_allclose(ours, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_folding_twice_is_folding_once():
+    with rng.torch_seeded(0, "test_fold"):
+        block = ConvNorm(2, 3).eval()
+    block.fold()
+    weight = block.conv.weight.clone()
+    block.fold()
+    assert torch.equal(block.conv.weight, weight)
+
+
+def test_networks_by_data_set():
+    assert F.features_for("fashion-mnist") is F.load_features("fashion-v1")
+    assert F.features_for("mnist").name == "mnist-v1"
+    assert F.features_for("cifar10") is None
+    with pytest.raises(GanatomyError, match=r"unknown feature network 'fashion-v2'.*Did you mean 'fashion-v1'"):
+        F.load_features("fashion-v2")
+
+
+@pytest.mark.parametrize(
+    "img",
+    [
+        torch.zeros(2, 1, 28, 28),
+        torch.zeros(2, 3, 28, 28, dtype=torch.uint8),
+        torch.zeros(2, 1, 32, 32, dtype=torch.uint8),
+        torch.zeros(28, 28, dtype=torch.uint8),
+    ],
+)
+def test_other_images_are_refused_in_words(img):
+    with pytest.raises(DataError, match=r"fashion-v1 takes uint8 images \[N, 1, 28, 28\], but got .* never resized"):
+        F.load_features("fashion-v1").extract(img)
+
+
+def damage(folder, what):
+    weights, card = folder / "fashion-v1.safetensors", folder / "fashion-v1.json"
+    if what == "one bit":
+        data = bytearray(weights.read_bytes())
+        data[-100] ^= 1
+        weights.write_bytes(data)
+    elif what == "truncated":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif what == "missing":
+        weights.unlink()
+    elif what == "no card":
+        card.unlink()
+    elif what == "card of another":
+        shutil.copy(F.WEIGHTS / "mnist-v1.json", card)
+    else:  # a card that vouches for a file which is no network
+        weights.write_bytes(b"not a network")
+        card.write_text(json.dumps({**files.read_json(card), "sha256": files.sha256_file(weights)}), encoding="utf-8")
+
+
+@pytest.mark.parametrize("what", ["one bit", "truncated", "missing", "no card", "card of another", "no network"])
+def test_a_damaged_package_file_is_told_in_words(tmp_path, what):
+    for suffix in ("safetensors", "json"):
+        shutil.copy(F.WEIGHTS / f"fashion-v1.{suffix}", tmp_path)
+    assert F.read_network("fashion-v1", tmp_path).name == "fashion-v1"
+    damage(tmp_path, what)
+    with pytest.raises(GanatomyError, match=r"fashion-v1\.(safetensors|json).*(again|is missing)"):
+        F.read_network("fashion-v1", tmp_path)
+
+
+class Broken(F.FeatureNetwork):
+    """A network whose third image has a NaN feature."""
+
+    name, num_features, class_names, img_shape = "broken", 2, ("a", "b"), (1, 4, 4)
+    sha256, test_accuracy = "0" * 64, 0.5
+
+    def compute(self, img):
+        features = img.mean(dim=(2, 3)).repeat(1, 2)
+        features[2:3, 1] = float("nan")
+        return features, torch.full((len(img), 2), 0.5)
+
+
+def test_features_that_are_not_finite_are_refused():
+    img = torch.zeros(5, 1, 4, 4, dtype=torch.uint8)
+    assert Broken().extract(img[:2])[0].shape == (2, 2)
+    with pytest.raises(GanatomyError, match="broken gave NaN or infinite features"):
+        Broken().extract(img)
