@@ -43,22 +43,30 @@ class Recipe:
     """Passes over the training part; the learning rate falls to 0 over all of them."""
     flip: bool
     """Mirror images left to right half of the time (not for digits)."""
-    shift_px: int = 2
+    shift_px: int = 1
     """Largest random shift in each direction."""
-    batch_size: int = 200
+    batch_size: int = 125
     """Images per step."""
-    max_lr: float = 0.2
+    max_lr: float = 0.1
     """Highest learning rate of the one-cycle schedule (Smith and Topin 2017, arXiv:1708.07120)."""
+    rise: float = 0.2
+    """Share of the steps in which the learning rate rises."""
     momentum: float = 0.9
     """Nesterov momentum of SGD."""
-    weight_decay: float = 5e-4
+    weight_decay: float = 3e-4
     """Weight decay of SGD."""
     label_smoothing: float = 0.0
     """None, so that the class probabilities can be read as confidences."""
+    history: str = "first recipe"
+    """Earlier recipes whose test accuracy was looked at before this one."""
 
 
+FASHION_HISTORY = (
+    "a network with average pooling, shifts of 2, 14 epochs, batches of 200, rate 0.2 and decay 5e-4 reached 0.9289 "
+    "on the held-out and 0.9258 on the test images"
+)
 RECIPES = {
-    "fashion-v1": Recipe(data="fashion-mnist", num_epochs=14, flip=True),
+    "fashion-v1": Recipe(data="fashion-mnist", num_epochs=16, flip=True, history=FASHION_HISTORY),
     "mnist-v1": Recipe(data="mnist", num_epochs=4, flip=False),
 }
 
@@ -107,7 +115,9 @@ def train(net: nn.Module, store: ImageStore, recipe: Recipe, seed: int) -> list[
         net.parameters(), recipe.max_lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
     )
     steps = -(-len(labels) // recipe.batch_size) * recipe.num_epochs
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.max_lr, total_steps=steps, cycle_momentum=False)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.max_lr, total_steps=steps, pct_start=recipe.rise, cycle_momentum=False
+    )
 
     def step(loss: Tensor) -> None:
         optimizer.zero_grad()
@@ -194,7 +204,7 @@ def main() -> None:
         "img_shape": list(data.img_shape),
         "architecture": "residual convolutional classifier, see ganatomy/metrics/classifier.py",
         "num_features": NUM_FEATURES,
-        "feature_layer": "after the last ReLU, averaged over positions",
+        "feature_layer": "after the last ReLU, one number per channel",
         "parameters": sum(p.numel() for p in net.parameters()),
         "multiply_adds": multiply_adds(net, data.img_shape),
         "stored": "float16",

@@ -61,8 +61,6 @@ class DissectOptions(TypedDict, total=False):
     """Latents measured per number and value over all numbers (default 256)."""
     num_prior_img: int
     """Images per noise distribution (default 10,000)."""
-    data_dir: Path
-    """Folder that holds the run's data set as <name>/<files>."""
 
 
 def lab(
@@ -141,7 +139,9 @@ def train(
         run = open_run(resume)
         _check_unchanged(run.config, {"preset": preset, "data": data, "init_from": init_from, "out": out}, asked)
         if run.is_finished:
-            console.say(f"{run.folder} is finished; to train it further, start a new run with --init-from {run.folder}.")
+            console.say(
+                f"{run.folder} is finished; to train it further, start a new run with --init-from {run.folder}."
+            )
             return run
         dataset = _load(run.config.data, data_dir)
     else:
@@ -161,9 +161,7 @@ def train(
     return run
 
 
-def sample(
-    run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | None = None, out: Path
-) -> np.ndarray:
+def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | None = None, out: Path) -> np.ndarray:
     """Write images of a run's generator; the same seed or latents give the same files. Returns uint8 [N, C, H, W].
 
     Args:
@@ -209,10 +207,12 @@ def measure(
     opened = open_run(run)
     _ = opened.snapshot_nimg
     if num_sets < 1 or seed < 0:
-        raise ConfigError(f"num_sets is {num_sets} and seed is {seed}; at least 1 set and a seed of 0 or more are needed.")
+        raise ConfigError(
+            f"num_sets is {num_sets} and seed is {seed}; at least 1 set and a seed of 0 or more are needed."
+        )
     dataset = _load(opened.config.data, data_dir)
     work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets)
-    record: dict[str, Any] = console.show(work, f"measure {opened.name}")
+    record = console.show(work, f"measure {opened.name}") or {}
     print(json_format.dumps(record, ensure_ascii=False, indent=1) if json else stages.measure_lines(record))
     return record
 
@@ -225,6 +225,7 @@ def dissect(
     num_dims: int = 5,
     values: tuple[float, ...] = (0.1, 5.0, 20.0),
     seed: int = 0,
+    data_dir: Path | None = None,
     **options: Unpack[DissectOptions],
 ) -> dict[str, Any]:
     """Show and measure what latent numbers do: each is set to some values, all others held, beside its control.
@@ -235,6 +236,7 @@ def dissect(
         num_dims: How many numbers to choose where dims is unset.
         values: Values to set them to, with commas between.
         seed: Seed of latents, choice and controls.
+        data_dir: Folder that holds the run's data set as <name>/<files>.
     """
     from .laboratory import stages
     from .latent import dissection
@@ -242,14 +244,13 @@ def dissect(
 
     opened = open_run(run)
     _ = opened.snapshot_nimg
-    data_dir = options.pop("data_dir", None)
     values = tuple(float(value) for value in values)
     given = dissection.DissectConfig(
         dims=tuple(dims) if dims is not None else None, num_dims=num_dims, values=values, seed=seed, **options
     )
     config = dissection.check(given, opened.config.z_dim)
     dataset = _load(opened.config.data, data_dir)
-    record: dict[str, Any] = console.show(stages.dissect_run(opened, dataset, config), f"dissect {opened.name}")
+    record = console.show(stages.dissect_run(opened, dataset, config), f"dissect {opened.name}") or {}
     console.say(f"pictures and measures: {opened.folder / 'dissect'}")
     return record
 
@@ -293,7 +294,7 @@ def _check_lang(lang: str) -> None:
 def _load(data: str, data_dir: Path | None) -> Dataset:
     from .datasets import catalog
 
-    return catalog.load(data, Path(data_dir) if data_dir is not None else None, say=console.say)
+    return catalog.load(data, Path(data_dir) if data_dir is not None else None, on_progress=console.download_lines())
 
 
 def _without_device(asked: dict[str, Any]) -> dict[str, Any]:

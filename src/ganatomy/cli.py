@@ -6,6 +6,7 @@ Exit codes: 0 done, 2 input refused before work, 1 failed in mid-run, 130 Ctrl-C
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
 from typing import Any, NoReturn
@@ -14,9 +15,9 @@ import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from . import api
-from .errors import GanatomyError
+from .errors import GanatomyError, unknown
 
-VERBS: tuple[FunctionType, ...] = (api.lab, api.train, api.sample, api.measure, api.dissect, api.report)
+VERBS: tuple[Callable[..., Any], ...] = (api.lab, api.train, api.sample, api.measure, api.dissect, api.report)
 DESCRIPTION = "Train, dissect and report on GANs."
 
 registry = ConstructorRegistry()
@@ -62,13 +63,21 @@ def _paths(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     )
 
 
-def _command(verb: FunctionType) -> FunctionType:
+def _command(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Return a copy of a verb without its return type, which would need heavy imports to resolve."""
+    assert isinstance(verb, FunctionType)
     copy = FunctionType(verb.__code__, verb.__globals__, verb.__name__, verb.__defaults__, verb.__closure__)
     copy.__kwdefaults__ = verb.__kwdefaults__
     copy.__doc__ = verb.__doc__
     copy.__annotations__ = {name: kind for name, kind in verb.__annotations__.items() if name != "return"}
     return copy
+
+
+def _check_verb(words: list[str]) -> None:
+    """Refuse a verb that does not exist with the nearest one; tyro would only list them."""
+    names = [verb.__name__ for verb in VERBS]
+    if words and not words[0].startswith("-") and words[0] not in names:
+        raise unknown("verb", words[0], names)
 
 
 def main(args: list[str] | None = None) -> NoReturn:
@@ -77,6 +86,7 @@ def main(args: list[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
+        _check_verb(sys.argv[1:] if args is None else args)
         tyro.extras.subcommand_cli_from_dict(
             {verb.__name__: _command(verb) for verb in VERBS},
             prog="ganatomy",

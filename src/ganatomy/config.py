@@ -150,7 +150,9 @@ def check(config: TrainConfig) -> TrainConfig:
         if getattr(config, name) not in get_args(allowed):
             raise unknown(name, getattr(config, name), get_args(allowed))
     if config.keep_checkpoints < 2:
-        raise ConfigError(f"keep_checkpoints is {config.keep_checkpoints}; at least 2 are kept, so that one may be damaged.")
+        raise ConfigError(
+            f"keep_checkpoints is {config.keep_checkpoints}; at least 2 are kept, so that one may be damaged."
+        )
     if config.seed < 0:
         raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
     return config

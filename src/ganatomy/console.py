@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from .progress import Progress, clock
 
@@ -23,9 +23,35 @@ SECONDS_BETWEEN_LINES = 10.0
 Result = TypeVar("Result")
 
 
+class HasMessage(Protocol):
+    """A download's record: the file in work and a line for people."""
+
+    @property
+    def file(self) -> str:
+        """Name of the file."""
+
+    @property
+    def message(self) -> str:
+        """One plain line."""
+
+
 def say(message: str) -> None:
     """Print one line for people on standard error (standard output is for results)."""
     print(message, file=sys.stderr, flush=True)
+
+
+def download_lines() -> Callable[[HasMessage], None]:
+    """Return a function that prints a download's records: every new file at once, then a line every 10 seconds."""
+    last_file, last_line = "", 0.0
+
+    def draw(record: HasMessage) -> None:
+        nonlocal last_file, last_line
+        now = time.monotonic()
+        if record.file != last_file or now - last_line >= SECONDS_BETWEEN_LINES:
+            last_file, last_line = record.file, now
+            say(record.message)
+
+    return draw
 
 
 def show(records: Iterable[Progress | Result], label: str) -> Result | None:
@@ -84,6 +110,7 @@ class StopSignal:
         self.exit_code = 0
 
     def __call__(self) -> bool:
+        """Return whether a signal came."""
         return self.exit_code != 0
 
 

@@ -29,7 +29,9 @@ def choose_device(name: str) -> tuple[torch.device, str]:
             return torch.device("cuda"), f"CUDA is available ({torch.cuda.get_device_name()})"
         return torch.device("cpu"), "no CUDA device was found"
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda was asked for, but PyTorch finds no CUDA device here; use --device cpu or auto.")
+        raise ConfigError(
+            "--device cuda was asked for, but PyTorch finds no CUDA device here; use --device cpu or auto."
+        )
     if name == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("--device mps was asked for, but PyTorch finds no Apple GPU here; use --device cpu or auto.")
     return torch.device(name), "asked for"

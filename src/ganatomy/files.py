@@ -31,11 +31,13 @@ def write_bytes(path: Path, data: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise StorageError(f"could not write {path}: {error.strerror}. Free some space or choose another folder.") from error
+        raise StorageError(
+            f"could not write {path}: {error.strerror}. Free some space or choose another folder."
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file atomically, with \\n line ends on every system."""
+    """Write a UTF-8 text file atomically, with the same line ends on every system."""
     write_bytes(path, text.encode("utf-8"))
 
 
@@ -116,7 +118,9 @@ def make_folder(folder: Path) -> Path:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise OutputError(f"the output folder {folder} cannot be written: {error.strerror}. Choose another with --out.") from error
+        raise OutputError(
+            f"the output folder {folder} cannot be written: {error.strerror}. Choose another with --out."
+        ) from error
     return folder
 
 

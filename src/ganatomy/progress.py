@@ -1,4 +1,4 @@
-"""The record that long work yields (bars, events and cancellation are its caller's business), and durations in words."""
+"""The record that long work yields (bars and cancellation are its caller's business), and durations in words."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ def distance(first, second):
 
 def test_the_record_and_its_numbers(dataset):
     progress, result = run(Stripes(), dataset, Thirds(), num_sets=3)
-    assert [record["num_done"] for record in progress] == [1000, 1500, 2500, 3000, 4000, 4500]
-    assert {record["num_total"] for record in progress} == {4500}
+    assert [record.done for record in progress] == [1000, 1500, 2500, 3000, 4000, 4500]
+    assert {(record.total, record.unit) for record in progress} == {(4500, "images")}
     assert result["features"] == {"name": "thirds", "sha256": "3" * 64, "test_accuracy": 0.9}
     assert (result["seed"], result["message"]) == (5, None)
     (name,) = result["scores"]

@@ -24,12 +24,15 @@ MEASURES = {
     "sharpness": (0.31, 0.312, 0.27, 0.22),
     "noise_share": (0.021, 0.021, 0.031, 0.046),
     "bright_share": (0.04, 0.04, 0.07, 0.12),
-    "diversity_pixels": (96.0, 95.0, 80.0, 44.0),
+    "diversity_px": (96.0, 95.0, 80.0, 44.0),
     "diversity_features": (11.0, 10.8, 8.9, 4.1),
     "confidence": (0.91, 0.91, 0.84, 0.72),
     "class_flip": (0.0, 0.02, 0.28, 0.66),
     "class_entropy": (2.11, 2.1, 1.72, 0.83),
+    "top_class_share": (0.19, 0.19, 0.31, 0.68),
+    "feature_distance": (0.0, 0.9, 5.2, 11.3),
 }
+PAIR_MEASURES = ("visible_share", "class_flip", "feature_distance")
 SCORE = "fd10k_test[fashion-v1]"
 ENVIRONMENT = {
     "ganatomy": "0.1.0",
@@ -115,7 +118,9 @@ def stats(total: int, *, convolutional: bool, num: int = 200) -> list[dict[str, 
 
 def measured(name: str, *, convolutional: bool, scores: bool) -> dict[str, Any]:
     """Return measure.json's record."""
-    share = np.array([6, 11, 9, 12, 8, 11, 7, 12, 12, 12.0] if convolutional else [9, 21, 0.3, 3, 4, 0.1, 54, 2, 5, 1.6])
+    share = np.array(
+        [6, 11, 9, 12, 8, 11, 7, 12, 12, 12.0] if convolutional else [9, 21, 0.3, 3, 4, 0.1, 54, 2, 5, 1.6]
+    )
     counts = [round(value) for value in share / share.sum() * 10000]
     values = [2.31, 2.36, 2.27] if convolutional else [16.2, 16.5, 16.4]
     if not scores:
@@ -138,7 +143,12 @@ def measured(name: str, *, convolutional: bool, scores: bool) -> dict[str, Any]:
                 "values": values,
             }
         },
-        "classes": {"names": NAMES, "counts": counts, "missing": [] if convolutional else ["Sandal"], "share_min": 0.002},
+        "classes": {
+            "names": NAMES,
+            "counts": counts,
+            "missing": [] if convolutional else ["Sandal"],
+            "share_min": 0.002,
+        },
         "confidence": {"median": 0.97 if convolutional else 0.83, "mean": 0.9, "lo10": 0.55},
     }
 
@@ -153,25 +163,23 @@ def latent_rows(dims: list[int], values: list[float], num: int, seed: int) -> li
             for measure, levels in MEASURES.items():
                 rank = 1 if abs(value) < 1 else 2 if abs(value) < 10 else 3
                 mean = levels[0] + (levels[rank] - levels[0]) * reach
-                if measure.endswith(("share", "flip", "confidence")):
-                    mean = float(np.clip(mean, 0, 1))
+                mean = max(0.0, min(mean, 1.0 if measure.endswith(("share", "flip", "confidence")) else mean))
                 control = levels[0] + (levels[1] - levels[0]) * 1.4
                 half = 0.03 * abs(mean) + 1e-4
-                rows.append(
-                    {
-                        "dim": dim,
-                        "value": value,
-                        "measure": measure,
-                        "num_latents": num,
-                        "mean": mean,
-                        "lo": mean - half,
-                        "hi": mean + half,
-                        "control": {"mean": control, "lo": control * 0.97, "hi": control * 1.03},
-                    }
-                )
-            top = int(draw.integers(0, 10))
-            common = {"dim": dim, "value": value, "num_latents": num, "lo": top, "hi": top, "control": None}
-            rows.append({**common, "measure": "top_class", "mean": top})
+                row: dict[str, Any] = {
+                    "dim": dim,
+                    "value": value,
+                    "measure": measure,
+                    "num_latents": num,
+                    "mean": mean,
+                    "lo": mean - half,
+                    "hi": mean + half,
+                    "control": {"mean": control, "lo": control * 0.97, "hi": control * 1.03, "num_latents": num},
+                }
+                if measure == "top_class_share":
+                    row["top_class"] = int(draw.integers(0, 10))
+                    row["control"]["top_class"] = 6
+                rows.append(row)
     return rows
 
 
@@ -201,7 +209,20 @@ def write_dissect(run: Path, z_dim: int, dims: tuple[int, ...], values: tuple[fl
         "num_latents": 1000,
         "num_latents_all": 256,
         "figures": figures,
-        "base": {name: {"mean": v[0], "lo": v[0] * 0.98, "hi": v[0] * 1.02} for name, v in MEASURES.items()},
+        "base": {
+            name: {"mean": v[0], "lo": v[0] * 0.98, "hi": v[0] * 1.02, "num_latents": 1000}
+            for name, v in MEASURES.items()
+            if name not in PAIR_MEASURES
+        },
+        "class_names": NAMES,
+        "priors": {
+            "num_img": 5000,
+            "diversity": {"scale": 0.1, "num_pairs": 1000, "ratio": 0.213},
+            "frechet": [
+                {"prior": name, "value": 16.4 + gap, "se": 0.12, "difference": gap, "difference_se": 0.05}
+                for name, gap in (("normal", 0.0), ("normal x 0.5", 5.1), ("normal x 1.3", -0.31), ("laplace", 0.4))
+            ],
+        },
         "edits": latent_rows(list(dims), list(values), 1000, seed),
         "atlas": latent_rows(list(range(z_dim)), list(values), 256, seed + 1),
     }
@@ -221,7 +242,9 @@ def write_run(folder: Path, preset: str, *, scores: bool = True, dissect: bool =
     files.write_json(folder / "config.json", config.to_dict())
     files.write_json(folder / "environment.json", ENVIRONMENT)
     files.write_text(folder / "command.txt", f"ganatomy train {preset} --data fashion-mnist --seed 0\n")
-    files.write_json(folder / "status.json", {"state": "finished", "cur_nimg": total, "total_nimg": total, "message": ""})
+    files.write_json(
+        folder / "status.json", {"state": "finished", "cur_nimg": total, "total_nimg": total, "message": ""}
+    )
     lines = "".join(json.dumps(line) + "\n" for line in stats(total, convolutional=convolutional))
     files.write_text(folder / "stats.jsonl", lines)
     for i in range(11):

@@ -5,7 +5,6 @@ the data is a small made-up set. The command line with its signals is tested on 
 """
 
 import dataclasses
-import json
 import multiprocessing
 import os
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from comparing import assert_same, record
 
 from ganatomy import files, presets
 from ganatomy.config import TrainConfig, resolve
@@ -34,7 +34,7 @@ if sys.platform == "win32":
     pytest.skip("needs POSIX signals and limits", allow_module_level=True)
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["ganatomy.training.session", "pytest"])
+PROCESSES.set_forkserver_preload(["ganatomy.training.session", "pytest", "torch._dynamo"])
 PRESETS = ("gan", "dcgan")
 
 
@@ -47,7 +47,7 @@ def config(preset: str, **changes: object) -> TrainConfig:
     """A run of 21 steps (the last one short) over several epochs, every interval at odds with the others."""
     data = {"data": "made-up", "data_sha256": "ab" * 32, "num_train": 70, "img_height": 8, "img_width": 12}
     size = {"z_dim": 5, "batch_size": 16, "total_nimg": 330, "seed": 3}
-    intervals = {"tick_nimg": 40, "sample_nimg": 96, "snapshot_nimg": 130, "checkpoint_nimg": 48}
+    intervals = {"tick_nimg": 40, "sample_nimg": 150, "snapshot_nimg": 200, "checkpoint_nimg": 48}
     return resolve(dataclasses.replace(presets.preset(preset), **(data | size | intervals | changes)))
 
 
@@ -64,26 +64,16 @@ def go_on(folder: Path, should_stop=lambda: False) -> list[str]:
     return said
 
 
-def record(folder: Path) -> dict[str, object]:
-    """Everything a run folder holds, without times and memory."""
-    found: dict[str, object] = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.name == "stats.jsonl":
-            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            found[name] = [
-                {key: value for key, value in line.items() if not key.startswith(("Timing/", "Resources/"))}
-                for line in lines
-            ]
-        elif path.is_file() and path.name != ".lock":
-            found[name] = path.read_bytes()
-    return found
+@pytest.fixture(autouse=True, scope="module")
+def _no_waiting_for_the_disk():
+    """A killed process loses nothing it has written, flushed to the disk or not; so the tests need not wait for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", no_wait)
+        yield
 
 
-def assert_same(folder: Path, undisturbed: dict[str, object]) -> None:
-    found = record(folder)
-    assert sorted(found) == sorted(undisturbed)
-    assert [name for name in found if found[name] != undisturbed[name]] == []
+def no_wait(descriptor: int) -> None:
+    pass
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +86,8 @@ def undisturbed(tmp_path_factory) -> dict[str, dict[str, object]]:
         records[preset] = record(folder)
         names = "\n".join(records[preset])
         assert names.count("state.safetensors") == 2
-        assert names.count("samples/") == 5
-        assert names.count("snapshots/") == 3
+        assert names.count("samples/") == 4
+        assert names.count("snapshots/") == 2
         assert len(records[preset]["stats.jsonl"]) == 9
         assert open_run(folder).status["state"] == "finished"
     return records
@@ -150,6 +140,7 @@ def train_in_process(folder: Path, kill_at_write: int | None = None, limit_bytes
     Die by SIGKILL just before the given call that changes the file system, or live under a limit on file sizes (what
     the kernel then returns to a write is an error like that of a full disk).
     """
+    os.fsync = no_wait
     if limit_bytes is not None:
         import resource
 
@@ -197,6 +188,9 @@ def kill_randomly(folder: Path, num_kills: int, seconds: float, seed: int) -> in
 
 
 def seconds_of_a_run(folder: Path) -> float:
+    first = PROCESSES.Process(target=no_wait, args=(0,))
+    first.start()  # the server of processes starts with the first one; that is not a run's time
+    first.join()
     begin = time.perf_counter()
     child = process(folder)
     child.join()
@@ -239,7 +233,7 @@ def killed_before_write(folder: Path, number: int, undisturbed: dict[str, object
     return True
 
 
-@pytest.mark.parametrize("number", [0, 3, 10, 31, 33, 36, 38, 41, 77, 120])
+@pytest.mark.parametrize("number", [0, 3, 9, 15, 37, 39, 41, 43, 78, 112, 117])
 def test_killed_inside_a_save(tmp_path, undisturbed, number):
     assert killed_before_write(tmp_path / "run", number, undisturbed["gan"])
 

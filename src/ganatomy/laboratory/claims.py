@@ -8,7 +8,7 @@ be decided stays in the table as `undecided`, with the reason in words.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,17 @@ import numpy as np
 from .. import rng
 from ..latent.intervals import Array
 from ..latent.priors import NUM_GROUPS, PRIORS
-from .curve_claims import gan_losses, dcgan_losses
+from .curve_claims import dcgan_losses, gan_losses
 from .evidence import Evidence
 from .hierarchy import Estimate, counts, over_trainings
 from .number_claims import NUMBER_CLAIMS, about_numbers
-from .rows import cannot, decided, new_row
+from .rows import cannot, decided, new_row, scope
 
 NUM_DRAWS = 20_000
 """Draws for intervals that come from standard errors; many, since some lie far out in the tails."""
 
 
-def decide_claims(recipes: dict[str, Sequence[Evidence]], seed: int = 0) -> list[dict[str, Any]]:
+def decide_claims(recipes: Mapping[str, Sequence[Evidence]], seed: int = 0) -> list[dict[str, Any]]:
     """Decide C1 to C13.
 
     Args:
@@ -36,19 +36,19 @@ def decide_claims(recipes: dict[str, Sequence[Evidence]], seed: int = 0) -> list
 
     Returns:
         Rows `{id, run, statistic, value, lo, hi, threshold, side, verdict, reason, num_trainings, trainings, scope}`;
-        `run` is the recipe. Value, lo and hi are None where they cannot be known, and `reason` says why (else None).
-        Claims about numbers also have `num_dims`, `num_latents`, `median` (over the numbers), `num_undefined` and a
-        `control` with its own value, lo, hi and median; claims of several parts have `parts`, and their row shows the
-        part that decided.
+        `run` is the training's name, with several trainings the recipe's. Value, lo and hi are None where they cannot
+        be known, and `reason` says why (else None). Claims about numbers also have `num_dims`, `num_latents`,
+        `median` (over the numbers), `num_undefined` and a `control` with its own value, lo, hi and median; claims of
+        several conditions have `parts`, and their row shows the part that decided.
     """
     rows = []
     for recipe, trainings in recipes.items():
         if trainings:
             rows += [_of_recipe(claim, recipe, trainings, seed) for claim in (f"C{i}" for i in range(1, 11))]
     if recipes.get("gan"):
-        rows.append(_losses("C11", "gan", recipes["gan"], seed))
+        rows.append(gan_losses("gan", recipes["gan"], seed))
     if recipes.get("dcgan"):
-        rows.append(_losses("C12", "dcgan", recipes["dcgan"], seed))
+        rows.append(dcgan_losses("dcgan", recipes["dcgan"], seed))
     if recipes.get("gan") and recipes.get("dcgan"):
         rows.append(_score_ratio(recipes["gan"], recipes["dcgan"], seed))
     return sorted(rows, key=lambda row: int(row["id"][1:]))
@@ -59,7 +59,7 @@ def _of_recipe(claim_id: str, recipe: str, trainings: Sequence[Evidence], seed: 
     if claim_id in special:
         return special[claim_id](recipe, trainings, seed)
     claim = next(claim for claim in NUMBER_CLAIMS if claim.id == claim_id)
-    return _about_numbers(claim, recipe, trainings, seed)
+    return about_numbers(claim, recipe, trainings, seed)
 
 
 def _size_of_numbers(recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[str, Any]:
@@ -93,3 +93,83 @@ def _small_noise(recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[
     value = float(np.mean([small.mean() / normal.mean() for small, normal in distances]))
     samples = over_trainings(len(trainings), one, rng.generator(seed, f"claim-C9-{recipe}"))
     return decided(row, Estimate.of(value, samples), num_pairs=[len(normal) for _, normal in distances])
+
+
+def _best_prior(recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[str, Any]:
+    """C10: the training's distribution against every other one, by differences on paired latents.
+
+    Each difference's interval comes from its jackknife standard error with Student's t (groups - 1 degrees of
+    freedom), and from the trainings where there are several. The six intervals hold together (Bonferroni: each at
+    1 - 0.05 / 6), so the claim holds only if N(0, I) beats every other noise, and fails only if some other beats it.
+    """
+    row = new_row("C10", recipe, trainings, "smallest Frechet distance of another noise - that of N(0, I)", ">", 0.0)
+    names = [name for name in PRIORS if name != "normal"]
+    tables = [training.record.get("priors", {}).get("frechet") for training in trainings]
+    for training, table in zip(trainings, tables):
+        if not table:
+            return cannot(row, f"no Frechet distances of other noise were measured for {training.name}.")
+    by_prior = [{entry["prior"]: entry for entry in table} for table in tables if table]
+    difference = np.array([[table[name]["difference"] for name in names] for table in by_prior])
+    se = np.array([[table[name]["difference_se"] for name in names] for table in by_prior])
+
+    draw = rng.generator(seed, f"claim-C10-{recipe}")
+    num = len(trainings)
+    picked = draw.integers(num, size=(NUM_DRAWS, num))
+    noise = draw.standard_t(NUM_GROUPS - 1, size=(NUM_DRAWS, num, len(names)))
+    samples = (difference[picked] + se[picked] * noise).mean(axis=1)
+    tail = 0.025 / len(names)
+    lo, hi = np.quantile(samples, [tail, 1 - tail], axis=0)
+    mean = difference.mean(axis=0)
+    # The smallest difference lies between the smallest lower and the smallest upper bound of all of them.
+    nearest = int(mean.argmin())
+    table = [
+        {"prior": name, "difference": float(mean[i]), "lo": float(lo[i]), "hi": float(hi[i])}
+        for i, name in enumerate(names)
+    ]
+    estimate = Estimate(float(mean[nearest]), float(lo.min()), float(hi.min()))
+    normal = float(np.mean([table["normal"]["value"] for table in by_prior]))
+    num_img = [training.record["priors"]["num_img"] for training in trainings]
+    return decided(row, estimate, nearest=names[nearest], normal=normal, num_img=num_img, differences=table)
+
+
+def _score_ratio(gan: Sequence[Evidence], dcgan: Sequence[Evidence], seed: int) -> dict[str, Any]:
+    """C13: the smallest ratio of any GAN training's score to any DCGAN training's.
+
+    Intervals come from the scores' standard errors: the spread of independent sample sets where there are several,
+    else the jackknife of `dissect`'s set of the same protocol.
+    """
+    trainings = [*gan, *dcgan]
+    row = new_row("C13", "gan, dcgan", trainings, "smallest ratio of Frechet distances, GAN / DCGAN", ">=", 2.0)
+    num = min(len(gan), len(dcgan))
+    row |= {"num_trainings": num, "scope": scope(num)}
+    shared = set.intersection(*(set(training.scores) for training in trainings))
+    name = next((name for name in sorted(shared) if name.startswith("fd")), None)
+    if name is None:
+        return cannot(
+            row, "the trainings have no Frechet distance of the same protocol; run `ganatomy measure` on them."
+        )
+    above, below = (np.array([t.scores[name]["value"] for t in recipe]) for recipe in (gan, dcgan))
+    if below.min() <= 0:
+        return cannot(row, "a DCGAN training's Frechet distance is 0, so there is no ratio.", score=name)
+    value = float(above.min() / below.max())
+    errors = [[_score_se(t, name) for t in recipe] for recipe in (gan, dcgan)]
+    if any(se is None for recipe in errors for se in recipe):
+        reason = "the scores come from one sample set each, and no jackknife of their noise was found."
+        return cannot(row, reason, score=name, value=value)
+    draw = rng.generator(seed, "claim-C13")
+    above_se, below_se = (np.array(recipe, np.float64) for recipe in errors)
+    above_draws = above + above_se * draw.standard_normal((NUM_DRAWS, len(above)))
+    below_draws = below + below_se * draw.standard_normal((NUM_DRAWS, len(below)))
+    samples = above_draws.min(axis=1) / np.maximum(below_draws.max(axis=1), 1e-12)
+    return decided(row, Estimate.of(value, samples), score=name)
+
+
+def _score_se(training: Evidence, name: str) -> float | None:
+    """Return the standard error of a training's score, or None where nothing tells it."""
+    score = training.scores[name]
+    if score.get("spread") is not None and score.get("num_sets", 1) > 1:
+        return float(score["spread"]) / math.sqrt(score["num_sets"])
+    priors = training.record.get("priors", {})
+    if priors.get("num_img") != score.get("num_gen"):
+        return None
+    return next((float(entry["se"]) for entry in priors.get("frechet", []) if entry["prior"] == "normal"), None)

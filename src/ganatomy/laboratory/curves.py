@@ -38,7 +38,7 @@ def fifth(curves: Curves) -> int:
     return len(curves["G"]) // 5
 
 
-def change(curves: Curves, network: str, first: np.ndarray, last: np.ndarray) -> Array:
+def change(curves: Curves, first: np.ndarray, last: np.ndarray, *, network: str) -> Array:
     """Return the mean of the last fifth minus that of the first, for resampled lines [R, n] of each: [R]."""
     x, n = curves[network], fifth(curves)
     result: Array = x[-n:][last].mean(axis=1) - x[:n][first].mean(axis=1)
@@ -52,8 +52,8 @@ def gap_change(curves: Curves, first: np.ndarray, last: np.ndarray) -> Array:
     return result
 
 
-def drift(curves: Curves, network: str, first: np.ndarray, last: np.ndarray) -> Array:
-    """Return the trend over the last fifth in standard deviations of the scatter about it: [R].
+def drift(curves: Curves, first: np.ndarray, last: np.ndarray, *, network: str) -> Array:
+    """Return the size of the trend over the last fifth in standard deviations of the scatter about it: [R], >= 0.
 
     The least-squares line's rise over the fifth, divided by the residuals' standard deviation; resamples add blocks
     of residuals to the fitted line.
@@ -67,14 +67,8 @@ def drift(curves: Curves, network: str, first: np.ndarray, last: np.ndarray) -> 
     # A curve without any scatter: any trend at all is then far beyond it.
     scatter = max(float(residual.std()), 1e-9 * (1.0 + abs(float(y.mean()))))
     resampled = slope + (residual[last] - residual[last].mean(axis=1, keepdims=True)) @ t / (t @ t)
-    result: Array = resampled * (n - 1) / scatter
+    result: Array = np.abs(resampled) * (n - 1) / scatter
     return result
-
-
-def drift_value(curves: Curves, network: str) -> float:
-    """Return the drift of the curve as it is."""
-    whole = np.arange(fifth(curves))[None]
-    return float(drift(curves, network, whole, whole)[0])
 
 
 def block_indices(draw: np.random.Generator, num_rows: int, num: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ class Evidence:
             return self.arrays[f"all/control/{measure}"]
         index = self._index(value)
         assert index is not None, "has() tells which values were edited"
-        return self.arrays[f"all/edit/{measure}"][index]
+        of_value: np.ndarray = self.arrays[f"all/edit/{measure}"][index]
+        return of_value
 
     def has(self, measure: str, value: float) -> bool:
         """Return whether a measure was taken of the edits to `value`."""
@@ -52,6 +54,15 @@ class Evidence:
     def _index(self, value: float) -> int | None:
         near = np.flatnonzero(np.isclose(self.record.get("values", []), value, rtol=1e-6))
         return int(near[0]) if len(near) else None
+
+
+def by_recipe(folders: Sequence[Path]) -> dict[str, list[Evidence]]:
+    """Read run folders and group them by the preset they were trained with."""
+    found: dict[str, list[Evidence]] = {}
+    for folder in folders:
+        preset = str(files.read_json(Path(folder) / "config.json").get("preset"))
+        found.setdefault(preset, []).append(load_evidence(folder))
+    return found
 
 
 def load_evidence(folder: Path) -> Evidence:

@@ -1,4 +1,4 @@
-"""Claims about all latent numbers (C1, C3 to C8): on which share of them does an edit do what the source says?
+"""Claims about all latent numbers (C1, C3 to C8): the share of them on which an edit does what the source says.
 
 The statistic of a number is computed from its latents, the share over the numbers; the hierarchical bootstrap
 resamples both, and the trainings. A number whose statistic is not defined (all its images constant, say) does not
@@ -64,7 +64,8 @@ def _class_counts(training: Evidence, value: float | None, weights: Array) -> Ar
     classes = training.of_all("class", value).astype(np.int64)
     num_dims, num = classes.shape
     one_hot = np.eye(_num_classes(training))[classes.T].reshape(num, -1)
-    return (weights @ one_hot).reshape(len(weights), num_dims, -1)
+    counts: Array = weights @ one_hot
+    return counts.reshape(len(weights), num_dims, -1)
 
 
 def _num_classes(training: Evidence) -> int:
@@ -103,14 +104,26 @@ NUMBER_CLAIMS = (
     NumberClaim("C1", median_visible_share, "median visible share", "visible_share", 0.1, "<=", 0.05, ">=", 0.9),
     NumberClaim("C3", partial(ratio_to_base, "sharpness"), "sharpness / base", "sharpness", 0.1, ">", 1.0, ">", 0.5),
     NumberClaim("C4", partial(ratio_to_base, "sharpness"), "sharpness / base", "sharpness", 5.0, "<", 0.9, ">", 0.5),
-    NumberClaim("C5", partial(ratio_to_base, "noise_share"), "noise share / base", "noise_share", 5.0, ">", 1.1, ">", 0.5),
+    NumberClaim(
+        "C5", partial(ratio_to_base, "noise_share"), "noise share / base", "noise_share", 5.0, ">", 1.1, ">", 0.5
+    ),
     NumberClaim("C6", confidence_change, "mean confidence - base", "confidence", 20.0, "<=", -0.1, ">", 0.5),
     NumberClaim("C7", entropy_ratio, "class entropy / base", "class", 20.0, "<=", 0.5, ">=", 0.5),
     NumberClaim("C8", top_is_trouser, "trouser as most frequent class", "class", 20.0, ">=", 1.0, ">", 0.5),
 )
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The share of numbers that pass, the median of their statistics (None where it says nothing), undefined ones."""
+
+    share: Estimate
+    median: float | None
+    num_undefined: int
+
+
 def about_numbers(claim: NumberClaim, recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[str, Any]:
+    """Decide one claim about numbers; the control is put through the same test and stands in the row beside it."""
     statistic = f"share of numbers d with {claim.text} {claim.side} {claim.bound:g} for edit(d, {claim.value:g})"
     if claim.id == "C8":
         statistic = "share of numbers d with trouser as the most frequent class for edit(d, 20)"
@@ -118,32 +131,35 @@ def about_numbers(claim: NumberClaim, recipe: str, trainings: Sequence[Evidence]
     reason = missing(claim, trainings)
     if reason:
         return cannot(row, reason)
-    num_latents = [len(training.arrays["all/z"]) for training in trainings]
-
-    def measured(value: float | None) -> tuple[Estimate, float | None, int]:
-        plain = [claim.statistic(t, value, np.ones((1, num)))[0] for t, num in zip(trainings, num_latents)]
-        undefined = int(sum(np.isnan(numbers).sum() for numbers in plain))
-        defined = [float(np.nanmedian(numbers)) for numbers in plain if np.isfinite(numbers).any()]
-        tests = [
-            lambda weights, training=training: passes(
-                claim.statistic(training, value, weights), claim.side, claim.bound
-            )
-            for training in trainings
-        ]
-        estimate = share_of_numbers(tests, num_latents, seed, f"{claim.id}-{recipe}-{value}")
-        return estimate, float(np.mean(defined)) if defined and claim.id != "C8" else None, undefined
-
-    estimate, median, undefined = measured(claim.value)
-    control, control_median, _ = measured(None)
+    found = _test(claim, trainings, claim.value, f"{claim.id}-{recipe}-edit", seed)
+    control = _test(claim, trainings, None, f"{claim.id}-{recipe}-control", seed)
     return decided(
         row,
-        estimate,
+        found.share,
         num_dims=[len(training.arrays["all/dims"]) for training in trainings],
-        num_latents=num_latents,
-        num_undefined=undefined,
-        median=median,
-        control={"value": control.value, "lo": control.lo, "hi": control.hi, "median": control_median},
+        num_latents=[len(training.arrays["all/z"]) for training in trainings],
+        num_undefined=found.num_undefined,
+        median=found.median,
+        control={
+            "value": control.share.value,
+            "lo": control.share.lo,
+            "hi": control.share.hi,
+            "median": control.median,
+        },
     )
+
+
+def _test(claim: NumberClaim, trainings: Sequence[Evidence], value: float | None, purpose: str, seed: int) -> _Found:
+    def passed(training: Evidence, weights: Array) -> Array:
+        return passes(claim.statistic(training, value, weights), claim.side, claim.bound)
+
+    num_latents = [len(training.arrays["all/z"]) for training in trainings]
+    tests = [partial(passed, training) for training in trainings]
+    share = share_of_numbers(tests, num_latents, seed, purpose)
+    plain = [claim.statistic(t, value, np.ones((1, num)))[0] for t, num in zip(trainings, num_latents)]
+    medians = [float(np.nanmedian(numbers)) for numbers in plain if np.isfinite(numbers).any()]
+    median = float(np.mean(medians)) if medians and claim.id != "C8" else None
+    return _Found(share, median, int(sum(np.isnan(numbers).sum() for numbers in plain)))
 
 
 def missing(claim: NumberClaim, trainings: Sequence[Evidence]) -> str | None:

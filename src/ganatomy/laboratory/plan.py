@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +145,8 @@ def claim_folder(folder: Path, plan: Plan) -> bool:
     changed = [f"{key}: {found.get(key)} -> {value}" for key, value in wanted.items() if found.get(key) != value]
     if changed:
         raise RunError(
-            f"{folder} holds a lab of another configuration ({'; '.join(changed)}). Give the same options to continue it, "
-            "or choose another --out."
+            f"{folder} holds a lab of another configuration ({'; '.join(changed)}). "
+            "Give the same options to continue it, or choose another --out."
         )
     return True
 
@@ -170,13 +171,13 @@ def expected_seconds(plan: Plan, dataset: Dataset, left_nimg: dict[str, int]) ->
         stream = ImageStream(dataset.train, config.seed, state.device)
         num = config.batch_size
         real_img, z = stream.real_img(0, num), torch.zeros(num, config.z_dim, device=state.device)
-        step = _seconds_of(lambda state=state, real_img=real_img, z=z: train_step(state, real_img, z)) / num
+        step = _seconds_of(partial(train_step, state, real_img, z)) / num
         G = state.G_ema.eval()
-        codes = torch.zeros(256, config.z_dim)
-        picture = _seconds_of(lambda G=G, codes=codes: generate(G, codes)) / 256
+        some_z = torch.zeros(256, config.z_dim)
+        picture = _seconds_of(partial(generate, G, some_z)) / 256
         if features is not None:
-            pictures = generate(G, codes)
-            picture += _seconds_of(lambda pictures=pictures: features.extract(pictures)) / 256
+            pictures = generate(G, some_z)
+            picture += _seconds_of(partial(features.extract, pictures)) / 256
         seconds[f"train {preset}"] = step * left_nimg[preset]
         seconds[f"measure and dissect {preset}"] = picture * _num_pictures(plan, config.z_dim)
     return seconds
@@ -190,10 +191,10 @@ def _num_pictures(plan: Plan, z_dim: int) -> int:
     return sizes.num_sets * 10_000 + int(1.3 * edits) + 8 * sizes.num_prior
 
 
-def _seconds_of(work: Any) -> float:
+def _seconds_of(work: Callable[[], Any]) -> float:
     """Return the median seconds of a few calls after one warm-up call."""
     work()
-    times = []
+    times: list[float] = []
     while len(times) < 3 or (sum(times) < 0.3 and len(times) < 50):
         start = time.perf_counter()
         work()

@@ -22,7 +22,8 @@ from ..models import registry
 from ..progress import Progress
 from ..training import session
 from ..training.run import Run, create_run, open_run
-from . import claims
+from .claims import decide_claims
+from .evidence import load_evidence
 from .plan import PRESETS, Plan
 
 Show = Callable[[Iterator[Any], str], Any]
@@ -42,6 +43,24 @@ def measure_run(run: Run, dataset: Dataset, *, seed: int, num_sets: int) -> Iter
         files.write_json(run.folder / "measure.json", result)
         files.append_jsonl(run.folder / "metrics.jsonl", result)
         yield result
+
+
+def measure_lines(record: dict[str, Any]) -> str:
+    """Return a measurement in a few plain lines."""
+    lines = [f"{record['run']} at {record['nimg']:,} images"]
+    for name, score in record["scores"].items():
+        spread = (
+            "one sample set" if score["spread"] is None else f"sd {score['spread']:.3g} over {score['num_sets']} sets"
+        )
+        lines.append(
+            f"  {name} = {score['value']:.4g} ({spread}; {score['num_gen']:,} generated against {score['num_real']:,} "
+            f"{score['split']} images; floor, real against real: {score['floor']:.4g})"
+        )
+    if record["classes"]:
+        missing = ", ".join(record["classes"]["missing"]) or "none"
+        lines.append(f"  classes under {record['classes']['share_min']:.0%} of the samples: {missing}")
+        lines.append(f"  median confidence: {record['confidence']['median']:.3f}")
+    return "\n".join([*lines, *([f"  {record['message']}"] if record.get("message") else [])])
 
 
 def dissect_run(run: Run, dataset: Dataset, config: DissectConfig) -> Iterator[Progress | dict[str, Any]]:
@@ -99,7 +118,9 @@ def _timed(run: Run, stage: str, show: Show, work: Iterator[Any]) -> None:
 
 def _train_command(plan: Plan, preset: str, dataset: Dataset) -> str:
     nimg = plan.sizes.nimg[preset]
-    return f"ganatomy train {preset} --data {dataset.name} --seed {plan.seed} --total-nimg {nimg} --device {plan.device}"
+    return (
+        f"ganatomy train {preset} --data {dataset.name} --seed {plan.seed} --total-nimg {nimg} --device {plan.device}"
+    )
 
 
 def lab_record(plan: Plan, dataset: Dataset, folder: Path, *, command: str, lang: str) -> dict[str, Any]:
@@ -122,7 +143,9 @@ def lab_record(plan: Plan, dataset: Dataset, folder: Path, *, command: str, lang
         "runs": {name: run_record(run) for name, run in runs.items()},
         "edits": [row for name, run in runs.items() for row in edit_rows(name, run)],
     }
-    record["claims"] = decide(list(runs.values()), plan.seed)
+    record["claims"] = decide_claims(
+        {run.config.preset: [load_evidence(run.folder)] for run in runs.values()}, plan.seed
+    )
     record["seconds"] = sum(entry["seconds_all"] for entry in record["runs"].values())
     record["figures"] = []
     return record

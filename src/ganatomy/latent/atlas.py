@@ -76,7 +76,8 @@ class Numbers:
 
     def effects(self) -> np.ndarray:
         """Return the size of each number's effect: mean visible share over values and latents, float64 [D]."""
-        return self.edit["visible_share"].mean(axis=(0, 2), dtype=np.float64)
+        size: np.ndarray = self.edit["visible_share"].mean(axis=(0, 2), dtype=np.float64)
+        return size
 
 
 def measure_numbers(

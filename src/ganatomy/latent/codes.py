@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, get_args
@@ -138,11 +139,13 @@ def read_latents(path: Path, z_dim: int) -> Tensor:
         else:
             with open(path, "rb") as handle:
                 array = _read_npy(handle, path.stat().st_size, path, z_dim)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        # RuntimeError: encrypted archives and compression methods that zipfile does not know.
         raise DataError(
             f"{path} cannot be read as latents: {error}. Write it with numpy.save or numpy.savez."
         ) from error
-    z = torch.from_numpy(array.astype(np.float32))
+    with np.errstate(over="ignore"):
+        z = torch.from_numpy(array.astype(np.float32))
     bad = ~torch.isfinite(z).all(dim=1)
     if bad.any():
         row = int(bad.nonzero()[0, 0])

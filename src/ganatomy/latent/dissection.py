@@ -19,6 +19,7 @@ from .. import files, rng
 from ..errors import ConfigError
 from ..metrics.features import FeatureNetwork
 from ..metrics.moments import Moments
+from ..progress import Progress
 from . import codes, priors
 from .atlas import Lens, Numbers, base_rows, edit_rows, measure_numbers
 from .edits import write_figures
@@ -78,7 +79,7 @@ def dissect(
     nimg: int,
     features: FeatureNetwork | None = None,
     real: Moments | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Progress | dict[str, Any]]:
     """Run the latent experiment on one generator and write its folder.
 
     Args:
@@ -92,18 +93,18 @@ def dissect(
         real: feature moments of the test images for the Frechet distances of the priors, or None.
 
     Yields:
-        Progress records `{stage, num_done, num_total}` (stages `atlas`, `chosen`, `priors`), then the record that
-        was written as `dissect.json` (the one with `edits`).
+        `Progress` in images, then the record that was written as `dissect.json`.
     """
     check(config, z_dim)
     files.make_folder(folder)
     lens = Lens(G, features)
     z = rng.latents(config.seed, "dissect", max(config.num_latents, config.num_latents_all, config.num_codes), z_dim)
+    count = _Count(config, z_dim, priors.num_images(config.num_prior_img, features, real))
 
-    everything = yield from _numbers(lens, z[: config.num_latents_all], tuple(range(z_dim)), config, "atlas")
+    everything = yield from _numbers(lens, z[: config.num_latents_all], tuple(range(z_dim)), config, count)
     dims = config.dims or codes.choose_dims(config.num_dims, config.pick, z_dim, config.seed, everything.effects())
-    chosen = yield from _numbers(lens, z[: config.num_latents], dims, config, "chosen")
-    prior_record, prior_arrays = yield from _priors(lens, real, z_dim, config)
+    chosen = yield from _numbers(lens, z[: config.num_latents], dims, config, count)
+    prior_record, prior_arrays = yield from _priors(lens, real, z_dim, config, count)
     figures = write_figures(lens.generate, z[: config.num_codes], dims, config.values, folder)
 
     record: dict[str, Any] = {"run": run, "nimg": nimg, "z_dim": z_dim, **asdict(config)}
@@ -128,24 +129,37 @@ def dissect(
     yield files.read_json(folder / RECORD_NAME)
 
 
+class _Count:
+    """Images made so far, over all parts of the experiment."""
+
+    def __init__(self, config: DissectConfig, z_dim: int, num_priors: int):
+        self.sets = len(config.values) + 1
+        num_dims = config.num_dims if config.dims is None else len(config.dims)
+        self.total = self.sets * (z_dim * config.num_latents_all + num_dims * config.num_latents) + num_priors
+        self.done = 0
+
+    def add(self, num: int) -> Progress:
+        self.done += num
+        return Progress(self.done, self.total)
+
+
 def _numbers(
-    lens: Lens, z: Tensor, dims: tuple[int, ...], config: DissectConfig, stage: str
-) -> Generator[dict[str, Any], None, Numbers]:
+    lens: Lens, z: Tensor, dims: tuple[int, ...], config: DissectConfig, count: _Count
+) -> Generator[Progress, None, Numbers]:
     """Yield progress; return the `Numbers`."""
     for step in measure_numbers(lens, z, dims, config.values, config.seed):
         if isinstance(step, Numbers):
             return step
-        yield {"stage": stage, "num_done": step, "num_total": len(dims)}
+        yield count.add(count.sets * len(z))
     raise AssertionError("measure_numbers always ends with its Numbers")
 
 
 def _priors(
-    lens: Lens, real: Moments | None, z_dim: int, config: DissectConfig
-) -> Generator[dict[str, Any], None, tuple[dict[str, Any], dict[str, np.ndarray]]]:
+    lens: Lens, real: Moments | None, z_dim: int, config: DissectConfig, count: _Count
+) -> Generator[Progress, None, tuple[dict[str, Any], dict[str, np.ndarray]]]:
     """Yield progress; return (record, arrays)."""
-    total = priors.num_images(config.num_prior_img, lens.features, real)
     for step in priors.measure_priors(lens, real, z_dim, config.seed, config.num_prior_img):
         if isinstance(step, tuple):
             return step
-        yield {"stage": "priors", "num_done": step, "num_total": total}
+        yield count.add(step)
     raise AssertionError("measure_priors always ends with its record")

@@ -47,7 +47,8 @@ def weighted_means(x: np.ndarray, weights: Array) -> Array:
 
 def num_defined(x: np.ndarray) -> np.ndarray:
     """Return how many values along the last axis are defined: int64 [...]."""
-    return np.isfinite(x).sum(axis=-1)
+    count: np.ndarray = np.isfinite(x).sum(axis=-1)
+    return count
 
 
 def percentile_interval(samples: Array) -> tuple[Array, Array]:

@@ -65,10 +65,12 @@ class Seen:
     @cached_property
     def classes(self) -> np.ndarray:
         """Most probable class: int64 [N]."""
-        return self._probabilities.argmax(axis=1)
+        classes: np.ndarray = self.known_probabilities.argmax(axis=1)
+        return classes
 
     @property
-    def _probabilities(self) -> np.ndarray:
+    def known_probabilities(self) -> np.ndarray:
+        """The class probabilities, where a network has read the images: float32 [N, K]."""
         assert self.probabilities is not None, "a measure that needs features was asked for without a network"
         return self.probabilities
 
@@ -176,28 +178,33 @@ def bright_share(seen: Seen) -> np.ndarray:
 
 def confidence(seen: Seen) -> np.ndarray:
     """Return the feature network's probability of its most probable class: [N], 1 / K to 1."""
-    return seen._probabilities.max(axis=1)
+    largest: np.ndarray = seen.known_probabilities.max(axis=1)
+    return largest
 
 
 def class_flip(seen: Seen, base: Seen) -> np.ndarray:
     """Return 1 where the most probable class differs from the base's, else 0: [N]."""
-    return (seen.classes != base.classes).astype(np.float32)
+    flips: np.ndarray = seen.classes != base.classes
+    return flips.astype(np.float32)
 
 
 def feature_distance(seen: Seen, base: Seen) -> np.ndarray:
     """Return the Euclidean distance to the base in feature space: [N]."""
-    return np.linalg.norm(seen.known_features - base.known_features, axis=1)
+    distance: np.ndarray = np.linalg.norm(seen.known_features - base.known_features, axis=1)
+    return distance
 
 
 def class_counts(seen: Seen, weights: Array) -> Array:
     """Return how many images fall into each class under every row of weights: [R, K]."""
-    return weights @ np.eye(seen._probabilities.shape[1])[seen.classes]
+    counts: Array = weights @ np.eye(seen.known_probabilities.shape[1])[seen.classes]
+    return counts
 
 
 def entropy(counts: Array) -> Array:
     """Return the entropy in nats of counts [..., K] over the last axis (the plug-in estimate)."""
     share = counts / counts.sum(axis=-1, keepdims=True)
-    return -np.sum(share * np.log(np.where(share > 0, share, 1.0)), axis=-1)
+    nats: Array = np.sum(share * np.log(1.0 / np.where(share > 0, share, 1.0)), axis=-1)
+    return nats
 
 
 def class_entropy(seen: Seen, draws: Resamples) -> Array:
@@ -207,7 +214,8 @@ def class_entropy(seen: Seen, draws: Resamples) -> Array:
 
 def top_class_share(seen: Seen, draws: Resamples) -> Array:
     """Return the share of images in the most frequent class: [R], 1 / K to 1."""
-    return class_counts(seen, draws.weights).max(axis=1) / len(seen.classes)
+    share: Array = class_counts(seen, draws.weights).max(axis=1) / len(seen.classes)
+    return share
 
 
 def top_class(seen: Seen) -> int:
@@ -230,7 +238,8 @@ def diversity_px(seen: Seen, draws: Resamples) -> Array:
 
 def pair_distance(features: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Return the Euclidean distance of every pair [2, P] of rows of features [N, F]: float32 [P]."""
-    return np.linalg.norm(features[pairs[0]] - features[pairs[1]], axis=1)
+    distance: np.ndarray = np.linalg.norm(features[pairs[0]] - features[pairs[1]], axis=1)
+    return distance
 
 
 def diversity_features(seen: Seen, draws: Resamples) -> Array:

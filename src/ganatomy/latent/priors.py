@@ -29,14 +29,15 @@ CHUNK_NIMG = 1000
 
 def to_uniform(z: Tensor) -> Tensor:
     """Map standard normal numbers onto the uniform distribution of unit variance, -sqrt(3) to sqrt(3), float32."""
-    return (math.sqrt(3) * (2 * torch.special.ndtr(z.to(torch.float64)) - 1)).to(torch.float32)
+    exact: Tensor = math.sqrt(3) * (2 * torch.special.ndtr(z.to(torch.float64)) - 1)
+    return exact.to(torch.float32)
 
 
 def to_laplace(z: Tensor) -> Tensor:
     """Map standard normal numbers onto the Laplace distribution of unit variance (scale 1 / sqrt(2)), float32."""
     exact = z.to(torch.float64)
     # From the nearer tail, so that large numbers keep their precision.
-    size = -math.sqrt(0.5) * torch.log(2 * torch.special.ndtr(-exact.abs()))
+    size = -math.sqrt(0.5) * (math.log(2) + torch.special.log_ndtr(-exact.abs()))
     return (exact.sign() * size).to(torch.float32)
 
 
@@ -83,7 +84,8 @@ def measure_priors(
         num_img: images per distribution for the Frechet distance (10,000 in `fd10k_test`), at least 20.
 
     Yields:
-        How many images are done; then (record, arrays). Without a feature network the record says so in `message`.
+        How many images were made since the last record; then (record, arrays). Without a feature network the record
+        says so in `message`.
 
         The record's `diversity` compares 0.1 z with z over 1,000 pairs, no latent in two of them; `frechet` has one
         row per distribution: `{prior, value, se, difference, difference_se}`, the difference being against `normal`
@@ -92,7 +94,6 @@ def measure_priors(
     if lens.features is None:
         yield {"message": "not measured: there is no feature network for these data."}, {}
         return
-    done = 0
     z = rng.latents(seed, "priors", max(num_img, 2 * NUM_PAIRS), z_dim)
     pairs = np.arange(2 * NUM_PAIRS).reshape(NUM_PAIRS, 2).T
     found: dict[str, np.ndarray] = {}
@@ -102,10 +103,9 @@ def measure_priors(
         jobs |= {name: prior(z[:num_img]) for name, prior in PRIORS.items() if name != "normal"}
     for name, latents in jobs.items():
         rows = []
-        for part in latents.split(CHUNK_NIMG):
+        for part in torch.split(latents, CHUNK_NIMG):
             rows.append(_features(lens, part))
-            done += len(part)
-            yield done
+            yield len(part)
         features = np.concatenate(rows)
         if name in ("small", "normal"):
             found[name] = pair_distance(features, pairs)

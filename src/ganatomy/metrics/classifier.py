@@ -17,9 +17,11 @@ NUM_FEATURES = 128
 class ConvNorm(nn.Module):
     """A convolution without bias, then batch norm; after `fold` a single convolution with bias."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1):
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1, padding: int = 1, groups: int = 1
+    ):
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, (kernel - 1) // 2, bias=False)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding, groups=groups, bias=False)
         self.norm: nn.Module = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,25 +53,28 @@ class Classifier(nn.Module):
     """1x28x28 image in [-1, 1] -> class logits; `features` gives the layer before the last.
 
     The stem is one 6x6 convolution of stride 2: the same as rearranging 2x2 pixels into 4 channels and a 3x3
-    convolution, so no pixel is dropped and everything after it runs on 14x14 maps or smaller.
+    convolution, so no pixel is dropped and everything after it runs on 14x14 maps or smaller. At the end every
+    channel has its own weights for the 4x4 positions (as in MobileFaceNets, Chen et al. 2018, arXiv:1804.07573,
+    sec. 3.1) in place of an average, for in centred pictures it matters where something is.
     """
 
     def __init__(self, num_classes: int):
         super().__init__()
-        self.stem = ConvNorm(1, 32, kernel=6, stride=2)
+        self.stem = ConvNorm(1, 32, kernel=6, stride=2, padding=2)
         self.block0 = ResidualBlock(32)
         self.down = ConvNorm(32, 64, stride=2)
         self.block1 = ResidualBlock(64)
         self.expand = ConvNorm(64, NUM_FEATURES, stride=2)
+        self.gather = ConvNorm(NUM_FEATURES, NUM_FEATURES, kernel=4, padding=0, groups=NUM_FEATURES)
         self.logits = nn.Linear(NUM_FEATURES, num_classes)
 
     def features(self, img: Tensor) -> Tensor:
-        """float32 [N, 1, 28, 28] in [-1, 1] -> float32 [N, 128], >= 0: ReLU maps averaged over 4x4 positions."""
+        """float32 [N, 1, 28, 28] in [-1, 1] -> float32 [N, 128], >= 0: the last ReLU, one number per channel."""
         # A single-channel input leaves the memory layout open, so it is said here: 1.2 to 1.6 times faster on a CPU.
         x = F.relu(self.stem(img)).contiguous(memory_format=torch.channels_last)
         x = self.block0(x)
         x = self.block1(F.relu(self.down(x)))
-        return F.relu(self.expand(x)).mean(dim=(2, 3))
+        return F.relu(self.gather(F.relu(self.expand(x)))).flatten(1)
 
     def forward(self, img: Tensor) -> Tensor:
         """float32 [N, 1, 28, 28] in [-1, 1] -> class logits, float32 [N, num_classes]."""

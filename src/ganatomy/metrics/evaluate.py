@@ -18,6 +18,7 @@ from .. import rng
 from ..datasets.store import Dataset
 from ..errors import ConfigError, DataError
 from ..models.generate import generate
+from ..progress import Progress
 from . import modes
 from .features import NUM_HELD_OUT, FeatureNetwork
 from .frechet import frechet
@@ -68,8 +69,8 @@ def measure(
     seed: int,
     num_sets: int = 1,
     num_gen: int = NUM_GEN,
-) -> Iterator[dict[str, Any]]:
-    """Yield progress records `{num_done, num_total}` in images, then the result (the one with `scores`).
+) -> Iterator[Progress | dict[str, Any]]:
+    """Yield `Progress` in generated images, then the result.
 
     G must be in eval mode. The result has the keys of `measure.json` without `run` and `nimg`: `features`,
     `seed`, `scores`, `classes`, `confidence` and `message` (None, or in words what was not measured). Scores
@@ -99,7 +100,7 @@ def measure(
             gen_features, probabilities = features.extract(generate(G, z))
             moments.update(gen_features)
             parts.append(probabilities)
-            yield {"num_done": index * num_gen + start + len(z), "num_total": num_sets * num_gen}
+            yield Progress(index * num_gen + start + len(z), num_sets * num_gen)
         values.append(frechet(moments, real_moments(dataset, features, "test")))
         if index == 0:
             first = np.concatenate(parts)

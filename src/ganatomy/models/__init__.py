@@ -1,0 +1,1 @@
+"""One generator and one discriminator per file, and the ways to build, run and describe them."""

@@ -9,6 +9,7 @@ exactly the source report's network; the generator walks the same stairs upwards
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -74,7 +75,7 @@ class Generator(nn.Module):
             nn.BatchNorm2d(base.num_channels),
             nn.ReLU(inplace=True),
         ]
-        for stair, above in zip(stairs[:-1], stairs[1:]):
+        for stair, above in pairwise(stairs):
             layers += [
                 nn.ConvTranspose2d(stair.num_channels, above.num_channels, stair.kernel, stair.stride, padding=1),
                 nn.BatchNorm2d(above.num_channels),

@@ -1,0 +1,1 @@
+"""The page: figures, sections and text in two languages, from what is on disk."""

@@ -61,8 +61,6 @@ class Figure:
     chart: Chart | None = None
     pictures: tuple[Picture, ...] = ()
     legend: tuple[LegendItem, ...] = ()
-    layout: str = "side"
-    """`side` (text beside it on wide screens) or `wide` (text below)."""
 
     @property
     def id(self) -> str:
@@ -92,8 +90,10 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
-    kind: str = "data"
-    """`data`, or `layers` (first column in a fixed-width face)."""
+    kind: str = "settings"
+    """What it lists, for its style: `settings`, `layers`, `measures`, `priors`."""
+    row_kinds: tuple[str, ...] = ()
+    """Style of every row, where rows differ: `group` begins a group, `repeat` continues it, `control repeat` ends it."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +134,15 @@ class Result:
     """What one run says about one claim."""
 
     run: str
-    statistic: str
     value: str
     interval: str
     threshold: str
     verdict: str
     """`holds`, `fails` or `undecided`."""
     word: str
-    """The verdict with its scope, in the report's language."""
+    """The verdict in the report's language."""
+    scope: str
+    """Whether it speaks of this run or of the recipe."""
     scale: Scale | None
 
 

@@ -145,8 +145,9 @@ def class_chart(
                 middle = k + 0.5 + (i - (len(shares) - 1) / 2) * 14 / step
                 axes.barh(middle, 100 * row[k], 12 / step, color=colour(legend[i].colour))
                 x, y = canvas.place(axes, 100 * row[k], middle)
-                at_line = abs(row[k] - real[k]) * 100 < 0.055 * top
-                canvas.text(x + (10 if at_line else 5), y + 4.5, f"{100 * row[k]:.1f}", name=legend[i].colour)
+                line, _ = canvas.place(axes, 100 * real[k], middle)
+                start = line if x - 6 < line < x + 38 else x  # the number must not lie across the line
+                canvas.text(start + 5, y + 4.5, f"{100 * row[k]:.1f}", name=legend[i].colour)
         canvas.text(canvas.width - 50, canvas.height - 6, axis.x, anchor="end")
 
     height = 8 + step * len(names) + 48

@@ -32,7 +32,10 @@ def shown(claim: str, value: Any) -> str:
     """Write a claim's number, a share in percent; a dash where there is none."""
     if not finite(value):
         return "–"
-    return percent(value) if claim in SHARE_CLAIMS else num(value)
+    if claim in SHARE_CLAIMS:
+        return percent(value)
+    text = num(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def scale(row: Mapping[str, Any]) -> Scale | None:
@@ -74,12 +77,12 @@ def result(desk: Desk, row: Mapping[str, Any]) -> Result:
         interval = desk.words("claim.interval", lo=shown(claim, row["lo"]), hi=shown(claim, row["hi"]))
     return Result(
         run=run_label(desk, row.get("run")),
-        statistic=str(row.get("statistic") or ""),
         value=shown(claim, row.get("value")),
         interval=interval,
         threshold=shown(claim, row.get("threshold")),
         verdict=verdict,
-        word=desk.words(f"verdict.{verdict}") + desk.words("join.words") + scope_word(desk, row),
+        word=desk.words(f"verdict.{verdict}"),
+        scope=scope_word(desk, row),
         scale=scale(row),
     )
 
@@ -123,7 +126,8 @@ def section(desk: Desk) -> Section | None:
     if not claims:
         return None
     words, total = desk.words, counted(desk)
-    lead = words("claims.lead", claims=len(claims), verdicts=sum(total.values()), **total)
+    key = "claims.lead.open" if total["undecided"] else "claims.lead.decided"
+    lead = words(key, claims=len(claims), verdicts=sum(total.values()), **total)
     scopes = {scope_word(desk, row) for row in desk.records.lab["claims"]}
     kind = "recipe" if scopes == {words("scope.recipe")} else "run"
     blocks = (Para(lead, "lead"), Claims(tuple(claims)), Para(words(f"claims.scope.{kind}"), "note"))

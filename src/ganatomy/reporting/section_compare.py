@@ -69,7 +69,7 @@ def paired_figure(desk: Desk, first: RunRecord, second: RunRecord) -> Figure | N
     apart = pictures.change(upper, lower)
     if apart is not None:
         reading.append(words("paired.change", apart=num(apart)))
-    image = pictures.picture(target, title)
+    image = pictures.picture(target, title, rows=(names["first"], names["second"]) * PAIRED_ROWS)
     return desk.add(Figure(number, title, tuple(reading), pictures=(image,)))
 
 

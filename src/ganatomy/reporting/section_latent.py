@@ -26,14 +26,14 @@ def shown(measure: str, value: float) -> str:
     return percent(value) if measure in SHARES else num(value)
 
 
-def range_text(desk: Desk, measure: str, means: dict[int, float]) -> str:
-    """Write the mean over the chosen numbers and its range with the numbers at both ends."""
-    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+def spread_over(desk: Desk, measure: str, means: dict[int, float]) -> dict[str, str]:
+    """Return `mean` over the chosen numbers and `range`, which names the numbers at both ends."""
     mean = shown(measure, float(np.mean(list(means.values()))))
     if len(means) < 2:
-        return mean
-    ends = {"low": shown(measure, means[low]), "high": shown(measure, means[high]), "dim_low": low, "dim_high": high}
-    return desk.words("latent.range", mean=mean, **ends)
+        return {"mean": mean, "range": ""}
+    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    ends = {"low": shown(measure, means[low]), "high": shown(measure, means[high])}
+    return {"mean": mean, "range": desk.words("latent.range", dim_low=low, dim_high=high, **ends)}
 
 
 def visible_reading(desk: Desk, latents: LatentRecord, value: float) -> str:
@@ -42,7 +42,7 @@ def visible_reading(desk: Desk, latents: LatentRecord, value: float) -> str:
     if not means:
         return ""
     words = desk.words
-    text = words("latent.visible", value=f"{value:g}", share=range_text(desk, "visible_share", means))
+    text = words("latent.visible", value=f"{value:g}", **spread_over(desk, "visible_share", means))
     control = latents.control_mean("visible_share")
     if not control:
         return text
@@ -71,7 +71,7 @@ def class_reading(desk: Desk, latents: LatentRecord, value: float, names: list[s
     parts = []
     flips = latents.means(value, "class_flip")
     if flips:
-        parts.append(words("class.flip", share=range_text(desk, "class_flip", flips)))
+        parts.append(words("class.flip", **spread_over(desk, "class_flip", flips)))
     for measure, limit in (("confidence", 0.02), ("class_entropy", 0.1)):
         base, means = latents.base(measure), latents.means(value, measure)
         if base is None or not means:
@@ -162,11 +162,13 @@ def difference_figures(desk: Desk, run: RunRecord, latents: LatentRecord) -> lis
         path = run.folder / "dissect" / Path(name).name if name else None
         if path and path.exists():
             alt = words("fig.difference.one", value=f"{value:g}")
-            maps.append(pictures.picture(path, alt, room_px=300, title=alt))
+            maps.append(pictures.picture(path, alt, rows=tuple(f"z[{dim}]" for dim in latents.dims), title=alt))
     if maps:
         number = desk.number()
-        reading = (words("difference.how"), *(visible_ends(desk, latents, value) for value in latents.values))
-        figure = Figure(number, words("fig.difference", run=label), tuple(filter(None, reading)), pictures=tuple(maps), layout="wide")
+        ends = [visible_ends(desk, latents, value) for value in latents.values]
+        reading = (words("difference.how"), words("join.sentences").join(filter(None, ends)))
+        shown_text = tuple(filter(None, reading))
+        figure = Figure(number, words("fig.difference", run=label), shown_text, pictures=tuple(maps))
         found.append(desk.add(figure))
     return found
 
@@ -181,37 +183,42 @@ def visible_ends(desk: Desk, latents: LatentRecord, value: float) -> str:
     return desk.words("difference.ends", value=f"{value:g}", **ends)
 
 
-def half_width(row: Row) -> str:
+def half_width(row: Row, measure: str) -> str:
     """Write half of a row's interval, empty where it has none."""
     if not finite(row.get("lo")) or not finite(row.get("hi")):
         return ""
-    measure = str(row.get("measure", ""))
-    return "±\N{NARROW NO-BREAK SPACE}" + shown(measure, (row["hi"] - row["lo"]) / 2)
+    half = (row["hi"] - row["lo"]) / 2
+    thin = "\N{NARROW NO-BREAK SPACE}"
+    return f"±{thin}{num(100 * half, 2)}{thin}%" if measure in SHARES else f"±{thin}{num(half, 2)}"
+
+
+def measure_cell(row: Row | None, measure: str) -> Cell:
+    """Return a measure's mean over its half interval; shares always with one decimal, so that columns line up."""
+    if row is None:
+        return Cell("–", numeric=True)
+    mean = f"{100 * row['mean']:.1f}\N{NARROW NO-BREAK SPACE}%" if measure in SHARES else num(row["mean"])
+    return Cell(mean, half_width(row, measure), numeric=True)
 
 
 def measure_table(desk: Desk, latents: LatentRecord) -> Table:
     """Return the measures of the base and of every chosen number and value, controls below the edits."""
     words = desk.words
     columns = [measure for measure in COLUMNS if latents.has(measure)]
-
-    def cells(rows: dict[str, Row | None]) -> tuple[Cell, ...]:
-        found = {measure: rows[measure] for measure in columns}
-        return tuple(
-            Cell(shown(m, row["mean"]), half_width({**row, "measure": m}), numeric=True) if row else Cell("–", numeric=True)
-            for m, row in found.items()
-        )
-
-    base = {measure: latents.base(measure) for measure in columns}
-    table = [(Cell(words("table.base")), Cell("–"), *cells(base))]
+    base = [measure_cell(latents.base(measure), measure) for measure in columns]
+    table = [(Cell(words("table.base")), Cell("–"), *base)]
+    kinds = ["group"]
     for dim in latents.dims:
-        for value in latents.values:
-            edits = {measure: latents.edit(dim, value, measure) for measure in columns}
-            table.append((Cell(f"z[{dim}]"), Cell(f"{value:g}"), *cells(edits)))
-        controls = {measure: latents.control(dim, measure) for measure in columns}
-        table.append((Cell(f"z[{dim}]"), Cell(words("table.control")), *cells(controls)))
+        for i, value in enumerate(latents.values):
+            edits = [measure_cell(latents.edit(dim, value, measure), measure) for measure in columns]
+            table.append((Cell(f"z[{dim}]"), Cell(f"{value:g}"), *edits))
+            kinds.append("repeat" if i else "group")
+        controls = [measure_cell(latents.control(dim, measure), measure) for measure in columns]
+        table.append((Cell(f"z[{dim}]"), Cell(words("table.control")), *controls))
+        kinds.append("control repeat")
     head = (words("table.number"), words("table.value"), *(words.name("measure", measure) for measure in columns))
     n = count(latents.record.get("num_latents", 0))
-    return Table(words("table.measures", n=n), head, tuple(table), words("table.measures.note", n=n), kind="measures")
+    note = words("table.measures.note", n=n)
+    return Table(words("table.measures", n=n), head, tuple(table), note, kind="measures", row_kinds=tuple(kinds))
 
 
 def effect_figure(desk: Desk, run: RunRecord, latents: LatentRecord) -> Figure | None:
@@ -239,7 +246,7 @@ def effect_figure(desk: Desk, run: RunRecord, latents: LatentRecord) -> Figure |
         ends = {"median": percent(float(np.median(means))), "low": percent(means[low]), "high": percent(means[high])}
         parts.append(words("atlas.value", value=f"{value:g}", dim_low=low, dim_high=high, **ends))
     first = words("atlas.how", n=size, latents=count(latents.record.get("num_latents_all", 0)))
-    reading = (first + words("join.sentences") + words("join.sentences").join(parts), concentration(desk, found))
+    reading = (first, words("join.sentences").join(parts), concentration(desk, found))
     axis = Axis(words("axis.rank"), words("axis.visible"), title)
     return desk.add(Figure(number, title, reading, chart=figures.effect_chart(f"fig{number}", effects, axis), legend=tuple(legend)))
 

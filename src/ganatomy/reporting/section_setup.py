@@ -60,7 +60,7 @@ def board(desk: Desk) -> tuple[BoardRow, ...]:
     rows = [score_row(desk)]
     if any(run.classes for run in runs):
         covered = [sum(share >= COVERED_SHARE for share in shares_of(run)) for run in runs]
-        values = tuple(f"{n} / {len(shares_of(run))}" if run.classes else "–" for n, run in zip(covered, runs))
+        values = tuple(f"{n}\N{THIN SPACE}/\N{THIN SPACE}{len(shares_of(run))}" if run.classes else "–" for n, run in zip(covered, runs))
         rows.append(BoardRow(words("board.classes"), words("board.classes.note", limit=percent(COVERED_SHARE)), values, is_key=True))
     if any(run.confidence for run in runs):
         values = tuple(num(run.confidence["median"], 2) if run.confidence else "–" for run in runs)
@@ -85,7 +85,8 @@ def headline(desk: Desk) -> Headline:
 
 def optimizer(config: TrainConfig, words: Words) -> str:
     """Describe the optimizers of a run."""
-    rates = num(config.lr_g, 2) if config.lr_g == config.lr_d else words("setup.rates", g=num(config.lr_g, 2), d=num(config.lr_d, 2))
+    g, d = f"{config.lr_g:g}", f"{config.lr_d:g}"
+    rates = g if g == d else words("setup.rates", g=g, d=d)
     if config.optimizer == "sgd":
         return words("setup.sgd", lr=rates)
     return words("setup.adam", lr=rates, beta1=config.adam_beta1, beta2=config.adam_beta2)

@@ -56,9 +56,9 @@ def signed(value: float, digits: int = 3) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share as percent: 61.7 %, 0.3 %, 100 %."""
-    value = 100 * share
-    return f"{value:.0f}\N{NARROW NO-BREAK SPACE}%" if value >= 99.95 or value == 0 else f"{value:.1f}\N{NARROW NO-BREAK SPACE}%"
+    """Write a share as percent with one decimal where it has one: 61.7 %, 0.3 %, 2 %, 100 %."""
+    text = f"{100 * share:.1f}".removesuffix(".0").replace("-", "\N{MINUS SIGN}")
+    return f"{text}\N{NARROW NO-BREAK SPACE}%"
 
 
 def count(value: float) -> str:

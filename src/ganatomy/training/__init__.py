@@ -1,0 +1,1 @@
+"""One visible loop and everything it needs: state, step, checkpoints, run folder."""

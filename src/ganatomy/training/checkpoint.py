@@ -54,7 +54,9 @@ def save(folder: Path, state: TrainState) -> Path:
     except (OSError, StorageError) as error:
         good = newest_good(folder)
         kept = f"the last good checkpoint is {good}" if good else "there is no earlier checkpoint"
-        raise StorageError(f"could not save a checkpoint: {error}; {kept}. Free some space, then resume the run.") from error
+        raise StorageError(
+            f"could not save a checkpoint: {error}; {kept}. Free some space, then resume the run."
+        ) from error
     return final
 
 

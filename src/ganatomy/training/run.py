@@ -89,7 +89,8 @@ def create_run(folder: Path, config: TrainConfig, command: str) -> Run:
     files.make_folder(folder)
     if (folder / "config.json").exists():
         raise RunError(
-            f"{folder} already holds a run. Continue it with `ganatomy train --resume {folder}`, or choose another --out."
+            f"{folder} already holds a run. Continue it with `ganatomy train --resume {folder}`, "
+            "or choose another --out."
         )
     files.write_json(folder / "environment.json", device.environment())
     files.write_text(folder / "command.txt", command + "\n")

@@ -22,9 +22,7 @@ from .run import Run, failure_state, open_run, write_status
 from .state import TrainState
 
 
-def configure(
-    config: TrainConfig, dataset: Dataset, asked: dict[str, Any], say: Callable[[str], None]
-) -> TrainConfig:
+def configure(config: TrainConfig, dataset: Dataset, asked: dict[str, Any], say: Callable[[str], None]) -> TrainConfig:
     """Return a preset's full configuration: settings asked for, the data's shape, device and threads with reasons."""
     device_name, device_reason = device.choose_device(asked.get("device", "auto"))
     num_threads, threads_reason = device.choose_threads(asked.get("num_threads"))
@@ -105,4 +103,4 @@ def _warn_about_versions(run: Run, say: Callable[[str], None]) -> None:
     before, now = files.read_json(run.folder / "environment.json"), device.environment()
     for name in ("cpu", "packages"):
         if before[name] != now[name]:
-            say(f"warning: {name} differ from the run's start ({before[name]} -> {now[name]}); numbers may differ slightly.")
+            say(f"warning: {name} changed since the run's start ({before[name]} -> {now[name]}); numbers may differ.")

@@ -67,7 +67,7 @@ def _finite_gradient_norm(network: nn.Module, loss: Tensor, name: str, cur_nimg:
     norm = nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
     if not math.isfinite(loss.item() + norm.item()):
         raise DivergedError(
-            f"{name} diverged after {cur_nimg:,} images: its loss is {loss.item():g}, its gradient norm {norm.item():g}. "
-            "The step was not taken."
+            f"{name} diverged after {cur_nimg:,} images: its loss is {loss.item():g}, "
+            f"its gradient norm {norm.item():g}. The step was not taken."
         )
     return torch.as_tensor(norm)

@@ -1,0 +1,1 @@
+"""Measurements that take minutes; run from the repository root as `python -m benchmarks.<name>`."""

@@ -1,0 +1,171 @@
+"""One self-contained HTML page and its Markdown twin, made in seconds from what lies on disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from .. import files
+from . import palette, section_claims, section_compare, section_latent, section_setup, section_training
+from .blocks import Block, Chart, Figure, Headline, Picture, Section
+from .desk import Desk
+from .records import Records, read
+from .words import Words
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """What was written: the page, its Markdown twin, and the figures as lab.json lists them."""
+
+    html: Path
+    md: Path
+    figures: list[dict[str, str]]
+    """`{id, file, caption}` in order; files relative to the report's folder."""
+
+
+def sections(desk: Desk) -> list[Section]:
+    """Put the report together; every section exists only where its files do.
+
+    A lab tells the source's story in order: the GAN (figures 1 to 4), its latent numbers (5 to 8), the DCGAN (9 and
+    10), and then what the source had not: measures, the DCGAN's own latent numbers, runs side by side.
+    """
+    runs = desk.records.runs
+    found: list[Section | None] = [section_setup.setup_section(desk)] if runs else []
+    for run in runs:
+        found.append(section_training.section(desk, run))
+        if section_latent.is_split(desk, run):
+            found.append(section_latent.section(desk, run))
+    for run in runs:
+        is_split = section_latent.is_split(desk, run)
+        found.append(section_latent.measured_section(desk, run) if is_split else section_latent.section(desk, run))
+    found += [section_compare.section(desk), section_claims.section(desk), section_setup.networks_section(desk)]
+    found.append(section_setup.reproduce_section(desk))
+    return [section for section in found if section]
+
+
+def build(
+    paths: list[Path], *, lang: str = "en", title: str | None = None, author: str | None = None, out: Path | None = None
+) -> ReportResult:
+    """Write report.html, report.md and the figures' own files, and return where they are.
+
+    Args:
+        paths: one lab folder, or one or more run folders.
+        lang: `en` or `zh`.
+        title: title of the report; None gives one that names the data.
+        author: whose report it is; None leaves the line out.
+        out: folder to write to; else beside lab.json, into the one run folder, or beside several runs.
+
+    Raises:
+        RunError: a folder is neither a lab nor a run, or is damaged.
+        ConfigError: an unknown language.
+        OutputError: the folder cannot be written.
+    """
+    words = Words(lang)
+    records = read([Path(path) for path in paths], None if out is None else Path(out))
+    files.make_folder(records.folder)
+    desk = Desk(records, words)
+    told = sections(desk)
+    heading = title or words("page.title", data=section_setup.data_name(desk))
+    context = {
+        "lang": {"en": "en", "zh": "zh-CN"}[lang],
+        "t": words,
+        "title": heading,
+        "meta": _meta(records, words, author),
+        "headline": section_setup.headline(desk),
+        "sections": told,
+        "version": str(records.lab.get("version") or _version(records)),
+        "theme": palette.css(),
+    }
+    written = _figure_files(desk)
+    html, md = records.folder / "report.html", records.folder / "report.md"
+    files.write_text(html, _html().get_template("report.html.j2").render(context))
+    markdown = _markdown(records.folder, written).get_template("report.md.j2").render(context)
+    files.write_text(md, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
+    listed = sorted(desk.figures, key=lambda figure: figure.number)
+    entries = [{"id": f.id, "file": written[f.id][0], "caption": f.caption} for f in listed]
+    return ReportResult(html, md, entries)
+
+
+def render(
+    paths: list[Path], *, lang: str = "en", title: str | None = None, author: str | None = None, out: Path | None = None
+) -> Path:
+    """Write the report as `build` does and return the path of report.html."""
+    return build(paths, lang=lang, title=title, author=author, out=out).html
+
+
+def _meta(records: Records, words: Words, author: str | None) -> list[str]:
+    parts = [words("page.author", name=author)] if author else []
+    if records.lab.get("budget"):
+        parts.append(words("page.budget", name=records.lab["budget"]))
+    seeds = sorted({run.config.seed for run in records.runs})
+    parts += [words("page.seed", seed=", ".join(map(str, seeds)))] if seeds else []
+    return parts
+
+
+def _version(records: Records) -> str:
+    return str(next((run.environment["ganatomy"] for run in records.runs if run.environment.get("ganatomy")), "")).strip()
+
+
+def _figure_files(desk: Desk) -> dict[str, list[str]]:
+    """Write every chart as an SVG file; return the files of every figure relative to the report."""
+    written: dict[str, list[str]] = {}
+    for figure in desk.figures:
+        if figure.chart:
+            path = desk.folder / f"{figure.id}.svg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_text(path, figure.chart.file)
+            written[figure.id] = [_relative(path, desk.records.folder)]
+        else:
+            written[figure.id] = [_relative(picture.path, desk.records.folder) for picture in figure.pictures]
+    return written
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def _kind(block: Block) -> str:
+    return type(block).__name__.lower()
+
+
+def _html() -> jinja2.Environment:
+    loader = jinja2.PackageLoader("ganatomy.reporting", "templates")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+                                     lstrip_blocks=True)  # fmt: skip
+    environment.filters["kind"] = _kind
+    return environment
+
+
+class _Raw(str):
+    """Markdown that is already escaped."""
+
+    __slots__ = ()
+
+
+def escape_markdown(text: Any) -> str:
+    """Escape text for Markdown, so that names and titles stay what they are."""
+    if isinstance(text, _Raw):
+        return str(text)
+    plain = re.sub(r"\s+", " ", str(text)) if not str(text).isspace() else str(text)
+    plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]|])", r"\\\1", plain)
+
+
+def _markdown(folder: Path, written: dict[str, list[str]]) -> jinja2.Environment:
+    """Return the Markdown templates' environment: everything printed is escaped unless it is a link we made."""
+    loader = jinja2.PackageLoader("ganatomy.reporting", "templates")
+    environment = jinja2.Environment(loader=loader, autoescape=False, finalize=escape_markdown, trim_blocks=True,
+                                     lstrip_blocks=True, undefined=jinja2.StrictUndefined)  # fmt: skip
+    environment.filters["kind"] = _kind
+    environment.filters["links"] = lambda figure: [_Raw(urllib.parse.quote(name)) for name in written[figure.id]]
+    environment.filters["code"] = lambda text: _Raw("`" + re.sub(r"[`\s]+", " ", str(text)).strip() + "`")
+    return environment
+
+
+__all__ = ["Chart", "Figure", "Headline", "Picture", "ReportResult", "Section", "build", "render"]

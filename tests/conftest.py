@@ -1,0 +1,54 @@
+"""Fixtures for all tests: real data where there is some, a small made-up set, and the real command line."""
+
+import os
+
+# Small tensors are fastest on one thread, and the tests start processes beside each other. Read when torch loads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ganatomy.datasets.store import Dataset, ImageStore
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CommandLine = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder that holds fashion-mnist/: GANATOMY_DATA, or shared/data beside the repository; else skip."""
+    folder = Path(os.environ.get("GANATOMY_DATA") or REPOSITORY.parent / "shared" / "data").resolve()
+    if not (folder / "fashion-mnist").is_dir():
+        pytest.skip("Fashion-MNIST is not on this machine (set GANATOMY_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset() -> Dataset:
+    """A made-up set of 96 + 32 grey 28x28 images in three classes; nothing is known about it but its shape."""
+    draw = np.random.default_rng(11)
+    stores = []
+    for num in (96, 32):
+        img = torch.from_numpy(draw.integers(0, 256, (num, 1, 28, 28), dtype=np.uint8))
+        stores.append(ImageStore(img, torch.arange(num) % 3))
+    return Dataset("made-up", stores[0], stores[1], "cd" * 32, ("a", "b", "c"))
+
+
+@pytest.fixture(scope="session")
+def ganatomy() -> CommandLine:
+    """Run `python -m ganatomy ...` in a process of its own: ganatomy("train", "gan", cwd=..., env={...})."""
+
+    def run(*words: object, env: dict[str, str] | None = None, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ganatomy", *map(str, words)],
+            env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONUTF8": "1", **(env or {})},
+            capture_output=True, encoding="utf-8", timeout=300, **options,
+        )  # fmt: skip
+
+    return run

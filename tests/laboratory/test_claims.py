@@ -1,0 +1,396 @@
+import dataclasses
+import json
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from ganatomy.errors import RunError
+from ganatomy.laboratory import curves
+from ganatomy.laboratory.claims import decide_claims
+from ganatomy.laboratory.evidence import Evidence, by_recipe, load_evidence
+from ganatomy.laboratory.hierarchy import Estimate, counts, decide, over_trainings, passes, share_of_numbers
+from ganatomy.latent.priors import PRIORS
+
+D, N, K = 20, 64, 4
+VALUES = (0.1, 5.0, 20.0)
+NAMES = ["T-shirt/top", "Trouser", "Pullover", "Dress"]
+
+
+def priors_record(differences=0.5, se=0.01):
+    rows = [{"prior": "normal", "value": 2.0, "se": se, "difference": 0.0, "difference_se": 0.0}]
+    for i, name in enumerate(name for name in PRIORS if name != "normal"):
+        difference = differences[i] if isinstance(differences, list) else differences
+        rows.append({"prior": name, "value": 2 + difference, "se": se, "difference": difference, "difference_se": se})
+    return {"num_img": 10_000, "frechet": rows}
+
+
+def training(name="gan-s0", seed=0, priors=None, scores=None, stats=(), **changed):
+    """Evidence in which every claim about numbers is clearly true for its edits, and false for the controls."""
+    draw = np.random.default_rng(seed)
+    noise = 0.01 * draw.standard_normal((3, D, N))
+    factors = {"sharpness": (1.2, 0.5, 0.5), "noise_share": (1.0, 2.0, 2.0)}
+    arrays = {"all/z": draw.standard_normal((N, D)), "all/dims": np.arange(D)}
+    arrays["all/edit/visible_share"] = np.full((3, D, N), 0.01) + np.abs(noise)
+    arrays["all/control/visible_share"] = np.full((D, N), 0.2)
+    for measure, factor in factors.items():
+        base = 1 + 0.1 * draw.standard_normal(N)
+        arrays[f"all/base/{measure}"] = base
+        arrays[f"all/edit/{measure}"] = base * np.array(factor)[:, None, None] + noise
+        arrays[f"all/control/{measure}"] = np.broadcast_to(base, (D, N)).copy()
+    arrays["all/base/confidence"] = np.full(N, 0.9)
+    arrays["all/edit/confidence"] = 0.5 + noise
+    arrays["all/control/confidence"] = np.full((D, N), 0.9)
+    arrays["all/base/class"] = np.arange(N) % K
+    arrays["all/edit/class"] = np.ones((3, D, N), int)
+    arrays["all/control/class"] = np.broadcast_to(np.arange(N) % K, (D, N)).copy()
+    arrays["priors/pair_distance/normal"] = 1 + 0.3 * draw.random(1000)
+    arrays["priors/pair_distance/small"] = 0.1 + 0.03 * draw.random(1000)
+    for key, value in changed.items():
+        arrays["all/" + key.replace("__", "/")] = value
+    arrays = {key: array.astype(np.float32) if array.dtype == float else array for key, array in arrays.items()}
+    record = {"values": list(VALUES), "class_names": NAMES, "priors": priors or priors_record()}
+    return Evidence(name, record, arrays, list(stats), scores or {})
+
+
+def rows_of(recipes, **keys):
+    return {row["id"]: row for row in decide_claims(recipes, **keys)}
+
+
+def one(claim, evidence, recipe="gan"):
+    return rows_of({recipe: [evidence]})[claim]
+
+
+def mixed(low, high, num_high, level=1):
+    """[3, D, N] of `low` for most numbers and `high` for the last `num_high`."""
+    array = np.full((3, D, N), low, type(low))
+    array[:, D - num_high :] = high
+    return array * level
+
+
+def test_all_claims_about_numbers_hold_where_they_are_planted():
+    rows = rows_of({"gan": [training()]})
+    for claim in ("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10"):
+        assert rows[claim]["verdict"] == "holds", rows[claim]
+        assert rows[claim]["reason"] is None
+        assert rows[claim]["run"] == "gan-s0"
+        assert rows[claim]["scope"] == "in this run"
+    for claim in ("C1", "C4", "C5", "C6", "C7", "C8"):
+        assert rows[claim]["control"]["value"] == 0
+        assert rows[claim]["value"] == 1
+    assert rows["C4"]["median"] == pytest.approx(0.5, abs=0.01)
+    assert rows["C4"]["control"]["median"] == pytest.approx(1)
+    assert list(rows)[:3] == ["C1", "C2", "C3"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "changed"),
+    [
+        ("C1", {"edit__visible_share": mixed(0.01, 0.3, 15)}),
+        ("C3", {"edit__sharpness": mixed(0.9, 1.3, 2)}),
+        ("C4", {"edit__sharpness": mixed(1.1, 0.5, 2)}),
+        ("C5", {"edit__noise_share": mixed(0.9, 1.5, 2)}),
+        ("C6", {"edit__confidence": mixed(0.85, 0.5, 2)}),
+        ("C7", {"edit__class": np.broadcast_to(np.arange(N) % K, (3, D, N))}),
+        ("C8", {"edit__class": mixed(2, 1, 2)}),
+    ],
+)
+def test_claims_about_numbers_fail_where_they_are_false(claim, changed):
+    row = one(claim, training(**changed))
+    assert row["verdict"] == "fails", row
+    assert row["hi"] < row["threshold"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "changed"),
+    [
+        ("C1", {"edit__visible_share": mixed(0.01, 0.3, 2)}),
+        ("C4", {"edit__sharpness": mixed(1.1, 0.5, 10)}),
+        ("C8", {"edit__class": mixed(2, 1, 11)}),
+    ],
+)
+def test_claims_near_their_threshold_stay_undecided(claim, changed):
+    row = one(claim, training(**changed))
+    assert row["verdict"] == "undecided", row
+    assert row["lo"] < row["threshold"] < row["hi"]
+
+
+def test_an_edit_that_changes_nothing_is_not_sharper_than_its_base():
+    base = training().arrays["all/base/sharpness"]
+    row = one("C3", training(edit__sharpness=np.broadcast_to(base, (3, D, N)).copy()))
+    assert (row["value"], row["verdict"]) == (0, "fails")
+
+
+def test_c1_reads_the_median_not_the_mean():
+    skewed = np.full((3, D, N), 0.01)
+    skewed[..., : N // 3] = 1.0
+    assert one("C1", training(edit__visible_share=skewed))["verdict"] == "holds"
+
+
+def test_undefined_values_are_left_out_on_both_sides_and_counted():
+    evidence = training()
+    edit = evidence.arrays["all/edit/sharpness"].copy()
+    edit[:, :, ::2] = np.nan
+    edit[1, 3] = np.nan
+    row = one("C4", training(edit__sharpness=edit))
+    assert row["value"] == 1 - 1 / D
+    assert row["num_undefined"] == 1
+    assert row["median"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_c2_is_exact_and_counts_the_latents_used():
+    row = one("C2", training())
+    assert row["value"] == row["lo"] == row["hi"] == pytest.approx(0.6170750774519738)
+    assert row["measured"] == pytest.approx(0.617, abs=0.05)
+    assert row["num_measured"] == D * N
+
+
+def test_c9_both_ways_and_between():
+    for scale, verdict in ((0.1, "holds"), (0.9, "fails")):
+        evidence = training()
+        normal = evidence.arrays["priors/pair_distance/normal"]
+        evidence.arrays["priors/pair_distance/small"] = scale * normal
+        row = one("C9", evidence)
+        assert row["verdict"] == verdict
+        assert row["value"] == pytest.approx(scale, rel=1e-5)
+    evidence.arrays["priors/pair_distance/small"] = np.random.default_rng(0).permutation(0.5 * normal)
+    assert one("C9", evidence)["verdict"] == "undecided"
+
+
+def test_c10_needs_the_training_noise_to_beat_every_other():
+    def row(differences, se=0.01):
+        return one("C10", training(priors=priors_record(differences, se)))
+
+    assert row([0.5, 0.3, 0.2, 0.4, 0.3, 0.6])["verdict"] == "holds"
+    worse = row([0.5, -0.3, 0.2, 0.4, 0.3, 0.6])
+    assert (worse["verdict"], worse["nearest"]) == ("fails", "normal x 0.7")
+    assert worse["value"] == pytest.approx(-0.3)
+    close = row([0.5, 0.3, 0.2, 0.02, 0.3, 0.6])
+    assert (close["verdict"], close["nearest"]) == ("undecided", "normal x 2")
+    assert row(0.5, se=1.0)["verdict"] == "undecided"
+    # Student's t with 9 degrees of freedom at 1 - 0.025 / 6.
+    assert row([0.5] * 6)["lo"] == pytest.approx(0.5 - 0.01 * 3.36, abs=0.004)
+
+
+def lines(g, d):
+    return [{"cur_nimg": i, "Loss/G/adv": float(a), "Loss/D/adv": float(b)} for i, (a, b) in enumerate(zip(g, d))]
+
+
+def loss(start, end, num=200, noise=0.05, seed=0, settle=0.5):
+    """A curve that goes from start to end over the first half and stays there."""
+    way = np.minimum(np.arange(num) / (settle * num), 1)
+    return start + (end - start) * way + noise * np.random.default_rng(seed).standard_normal(num)
+
+
+def test_c11_holds_for_a_settled_run_and_names_the_part_that_fails():
+    row = one("C11", training(stats=lines(loss(3, 1), loss(0.5, 1.2, seed=1))))
+    assert row["verdict"] == "holds"
+    assert len(row["parts"]) == 4
+    assert row["value"] == pytest.approx(-2, abs=0.5)
+    rising = one("C11", training(stats=lines(loss(1, 3), loss(0.5, 1.2, seed=1))))
+    assert (rising["verdict"], rising["statistic"][:8]) == ("fails", "G's loss")
+    still = one("C11", training(stats=lines(loss(3, 1), loss(0.5, 2.5, seed=1, settle=1.0))))
+    assert (still["verdict"], still["statistic"][:18]) == ("fails", "drift of D's loss ")
+    assert still["lo"] > still["threshold"] == 2
+    flat = one("C11", training(stats=lines(loss(3, 1), loss(1, 1, noise=0.3, seed=1))))
+    assert flat["verdict"] == "undecided"
+    assert "D's loss, mean" in flat["statistic"]
+
+
+def test_c12_needs_both_losses_to_fall_and_the_gap_to_shrink():
+    def row(g, d):
+        return one("C12", training(stats=lines(g, d)), "dcgan")
+
+    assert row(loss(4, 1.5), loss(1.5, 1.2, seed=1))["verdict"] == "holds"
+    assert row(loss(2, 4), loss(1, 0.4, seed=1))["verdict"] == "fails"
+    apart = row(loss(2, 1.9), loss(1.5, 0.5, seed=1))
+    assert (apart["verdict"], apart["statistic"][:3]) == ("fails", "gap")
+    assert row(loss(2, 2, noise=0.5), loss(1, 1, noise=0.5, seed=1))["verdict"] == "undecided"
+
+
+def test_drift_of_a_line_and_of_noise():
+    n = 40
+    whole = np.arange(n)[None]
+    scatter = np.tile([1.0, -1.0], n // 2)
+    t = np.arange(n) - (n - 1) / 2
+    scatter = scatter - scatter @ t / (t @ t) * t
+    series = np.concatenate([np.zeros(4 * n), 0.3 * np.arange(n) + scatter])
+    found = curves.drift({"G": series, "D": series}, whole, whole, network="G")
+    assert found == pytest.approx(0.3 * (n - 1) / scatter.std())
+    constant = np.ones(5 * n)
+    assert curves.drift({"G": constant, "D": constant}, whole, whole, network="G") == pytest.approx(0)
+
+
+def test_blocks_keep_neighbours_together_and_widen_intervals_of_correlated_curves():
+    rows = curves.block_indices(np.random.default_rng(0), 500, 40)
+    assert rows.shape == (500, 40)
+    assert rows.min() >= 0
+    assert rows.max() <= 39
+    assert (np.diff(rows, axis=1) == 1).mean() > 0.8
+    slow = np.repeat(np.random.default_rng(1).standard_normal(40), 5)
+    fast = np.random.default_rng(2).permutation(slow)
+
+    def width(x):
+        found = curves.estimate([{"G": x, "D": x}], partial(curves.change, network="G"), 0, "t")
+        return found.hi - found.lo
+
+    assert width(slow) > 1.3 * width(fast)
+
+
+def score(value, spread=0.01, num_sets=3):
+    return {"fd10k_test[fashion-v1]": {"value": value, "spread": spread, "num_sets": num_sets, "num_gen": 10_000}}
+
+
+def ratio(gan, dcgan):
+    gan = [training(f"gan-s{i}", scores=s) for i, s in enumerate(gan)]
+    return rows_of({"gan": gan, "dcgan": [training(f"dcgan-s{i}", scores=s) for i, s in enumerate(dcgan)]})["C13"]
+
+
+def test_c13_takes_the_worst_pair_of_trainings():
+    assert ratio([score(10)], [score(2)])["verdict"] == "holds"
+    assert ratio([score(10)], [score(2)])["value"] == 5
+    assert ratio([score(3)], [score(2)])["verdict"] == "fails"
+    assert ratio([score(4)], [score(2)])["verdict"] == "undecided"
+    many = ratio([score(10), score(9), score(11)], [score(2), score(6), score(1)])
+    assert (many["verdict"], many["value"]) == ("fails", 1.5)
+    assert (many["scope"], many["num_trainings"]) == ("for this recipe", 3)
+
+
+def test_c13_with_one_sample_set_takes_the_jackknife_of_the_same_protocol():
+    single = score(10, None, 1), score(2, None, 1)
+    row = ratio([single[0]], [single[1]])
+    assert row["verdict"] == "holds"
+    assert 0.05 < row["hi"] - row["lo"] < 0.2
+    other = training("gan-s0", scores=single[0], priors={"num_img": 500, "frechet": priors_record()["frechet"]})
+    row = rows_of({"gan": [other], "dcgan": [training("dcgan-s0", scores=single[1])]})["C13"]
+    assert (row["verdict"], row["value"], row["lo"]) == ("undecided", 5, None)
+    assert "one sample set" in row["reason"]
+
+
+def test_claims_that_cannot_be_decided_stay_with_a_reason():
+    empty = rows_of({"gan": [Evidence("gan-s0")], "dcgan": [Evidence("dcgan-s0")]})
+    rows = decide_claims({"gan": [Evidence("gan-s0")], "dcgan": [Evidence("dcgan-s0")]})
+    assert len(rows) == 2 * 10 + 3
+    assert {row["verdict"] for row in rows if row["id"] != "C2"} == {"undecided"}
+    assert all(row["reason"] for row in rows if row["id"] != "C2")
+    assert "ganatomy dissect" in empty["C1"]["reason"]
+    assert "at least 20" in empty["C11"]["reason"]
+    full = training()
+    blind = {key: array for key, array in full.arrays.items() if "class" not in key and "confidence" not in key}
+    found = rows_of({"gan": [dataclasses.replace(full, arrays=blind)]})
+    assert found["C4"]["verdict"] == "holds"
+    assert "no feature network" in found["C6"]["reason"]
+    assert "no feature network" in found["C8"]["reason"]
+    digits = dataclasses.replace(full, record={**full.record, "class_names": list("0123")})
+    assert "trouser" in rows_of({"gan": [digits]})["C8"]["reason"]
+    few = dataclasses.replace(full, record={**full.record, "values": [0.1, 5.0, 30.0]})
+    assert "20 is not among the values" in rows_of({"gan": [few]})["C6"]["reason"]
+    assert "all of one class" in one("C7", training(base__class=np.zeros(N, int)))["reason"]
+
+
+def test_three_trainings_speak_for_the_recipe_and_their_spread_widens_the_interval():
+    same = [training(f"gan-s{i}", seed=i, edit__sharpness=mixed(1.1, 0.5, 14)) for i in range(3)]
+    spread = [training(f"gan-s{i}", seed=i, edit__sharpness=mixed(1.1, 0.5, n)) for i, n in enumerate((20, 14, 8))]
+    rows = [rows_of({"gan": list(each)})["C4"] for each in (same, spread, same[:1], same[:2])]
+    assert [row["scope"] for row in rows] == ["for this recipe", "for this recipe", "in this run", "in these runs"]
+    assert rows[0]["run"] == "gan"
+    assert [row["value"] for row in rows] == pytest.approx([0.7] * 4)
+    width = [row["hi"] - row["lo"] for row in rows]
+    assert width[0] < width[2]
+    assert width[1] > 1.5 * width[0]
+
+
+def test_the_same_seed_gives_the_same_rows_and_they_are_json():
+    recipes = {"gan": [training(stats=lines(loss(3, 1), loss(0.5, 1)), scores=score(9))]}
+    recipes["dcgan"] = [training("dcgan-s0", 1, stats=lines(loss(3, 1), loss(0.5, 1)), scores=score(2))]
+    first = decide_claims(recipes)
+    assert json.dumps(first, allow_nan=False) == json.dumps(decide_claims(recipes), allow_nan=False)
+    assert [row["id"] for row in first[:2]] == ["C1", "C1"]
+    assert {row["run"] for row in first} == {"gan-s0", "dcgan-s0", "gan, dcgan"}
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "side", "wanted"),
+    [
+        (0.5, 0.6, ">", "undecided"),
+        (0.51, 0.6, ">", "holds"),
+        (0.4, 0.5, ">", "fails"),
+        (0.5, 0.6, ">=", "holds"),
+        (0.4, 0.5, ">=", "undecided"),
+        (0.4, 0.5, "<=", "holds"),
+        (0.4, 0.5, "<", "undecided"),
+        (0.5, 0.6, "<", "fails"),
+        (0.51, 0.6, "<=", "fails"),
+    ],
+)
+def test_verdicts_follow_from_the_whole_interval(lo, hi, side, wanted):
+    assert decide(Estimate(0.5, lo, hi), side, 0.5) == wanted
+
+
+def test_passing_is_strict_where_the_claim_is_and_undefined_does_not_pass():
+    statistic = np.array([0.4, 0.5, 0.6, np.nan])
+    assert passes(statistic, ">", 0.5).tolist() == [0, 0, 1, 0]
+    assert passes(statistic, ">=", 0.5).tolist() == [0, 1, 1, 0]
+    assert passes(statistic, "<", 0.5).tolist() == [1, 0, 0, 0]
+    assert passes(statistic, "<=", 0.5).tolist() == [1, 1, 0, 0]
+
+
+def test_hierarchical_intervals_cover_the_share_they_estimate():
+    """Numbers drawn with a true share of 60 %; latents tell each number's side without doubt."""
+    draw = np.random.default_rng(0)
+    covered = 0
+    for trial in range(200):
+        side = (draw.random(60) < 0.6).astype(float)
+        found = share_of_numbers([lambda w, s=side: np.broadcast_to(s, (len(w), 60))], [8], trial, "t")
+        covered += found.lo <= 0.6 <= found.hi
+    assert 0.90 <= covered / 200 <= 0.99
+
+
+def test_resampling_trainings_adds_their_variance():
+    means = np.array([0.0, 1.0, 2.0, 3.0])
+    samples = over_trainings(4, lambda t, rows, draw: np.full(rows, means[t]), np.random.default_rng(0))
+    assert samples.mean() == pytest.approx(1.5, abs=0.06)
+    assert samples.var() == pytest.approx(means.var() / 4, rel=0.15)
+    drawn = counts(np.random.default_rng(0), 300, 10)
+    assert (drawn.sum(axis=1) == 10).all()
+    assert drawn.var() == pytest.approx(0.9, rel=0.1)
+
+
+def test_evidence_is_read_from_run_folders(tmp_path):
+    folder, evidence = tmp_path / "gan-s0", training()
+    (folder / "dissect").mkdir(parents=True)
+    (folder / "config.json").write_text('{"schema": 1, "preset": "gan"}', encoding="utf-8")
+    assert load_evidence(folder) == Evidence("gan-s0")
+    text = "".join(json.dumps(line) + "\n" for line in lines([1, 2], [3, 4]))
+    (folder / "stats.jsonl").write_text(text, encoding="utf-8")
+    (folder / "measure.json").write_text(json.dumps({"schema": 1, "scores": score(3)}), encoding="utf-8")
+    (folder / "dissect" / "dissect.json").write_text(json.dumps({"schema": 1, **evidence.record}), encoding="utf-8")
+    with pytest.raises(RunError, match=r"atlas\.safetensors is missing or damaged"):
+        load_evidence(folder)
+    (folder / "dissect" / "atlas.safetensors").write_bytes(safetensors.numpy.save(evidence.arrays))
+    found = by_recipe([folder])["gan"][0]
+    assert found.scores == score(3)
+    assert len(found.stats) == 2
+    assert rows_of({"gan": [found]})["C4"]["value"] == rows_of({"gan": [evidence]})["C4"]["value"]
+
+
+def test_a_whole_run_is_decided_within_seconds():
+    big = {"D": 100, "N": 256, "K": 10}
+    draw = np.random.default_rng(0)
+    shape = (3, big["D"], big["N"])
+    arrays = {"all/z": draw.standard_normal((256, 100)), "all/dims": np.arange(100)}
+    for measure in ("visible_share", "sharpness", "noise_share", "confidence"):
+        arrays[f"all/edit/{measure}"] = draw.random(shape)
+        arrays[f"all/control/{measure}"] = draw.random(shape[1:])
+        arrays[f"all/base/{measure}"] = draw.random(256)
+    arrays["all/edit/class"] = draw.integers(0, 10, shape)
+    arrays["all/control/class"] = draw.integers(0, 10, shape[1:])
+    arrays["all/base/class"] = draw.integers(0, 10, 256)
+    names = ["Trouser", *"abcdefghi"]
+    evidence = Evidence("gan-s0", {"values": list(VALUES), "class_names": names, "priors": {}}, arrays)
+    start = time.process_time()
+    rows = rows_of({"gan": [evidence]})
+    assert time.process_time() - start < 30
+    assert rows["C4"]["num_dims"] == [100]

@@ -1,0 +1,164 @@
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from planted import BRIGHT, IGNORED, Z_DIM, Brightness, Planted
+
+from ganatomy import rng
+from ganatomy.errors import ConfigError
+from ganatomy.latent import atlas, edits, measures
+from ganatomy.latent.dissection import DissectConfig, check, dissect
+from ganatomy.metrics.moments import moments_of
+from ganatomy.models.generate import generate
+from ganatomy.progress import Progress
+
+G = Planted()
+NETWORK = Brightness()
+CONFIG = DissectConfig(
+    num_dims=3, pick="top", num_codes=4, num_latents=90, num_latents_all=60, num_prior_img=40, seed=3
+)
+
+
+def real():
+    return moments_of(atlas.Lens(G, NETWORK).see(rng.latents(9, "real", 500, Z_DIM)).known_features)
+
+
+def run(folder, config=CONFIG, features=NETWORK):
+    moments = real() if features else None
+    *steps, record = dissect(G, Z_DIM, config, folder, run="planted", nimg=7, features=features, real=moments)
+    assert all(isinstance(step, Progress) for step in steps)
+    assert steps[-1].done == steps[-1].total
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+    return record
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dissect")
+    return folder, run(folder), safetensors.numpy.load((folder / "atlas.safetensors").read_bytes())
+
+
+def rows(record, table, **where):
+    return [row for row in record[table] if all(row[key] == value for key, value in where.items())]
+
+
+def test_ignored_numbers_do_nothing_and_the_bright_one_is_found(done):
+    _, record, arrays = done
+    for dim in IGNORED:
+        for row in rows(record, "atlas", dim=dim, measure="visible_share"):
+            assert row["mean"] == row["lo"] == row["hi"] == row["control"]["mean"] == 0
+        assert (arrays["all/edit/class"][:, dim] == arrays["all/base/class"]).all()
+    bright = [rows(record, "atlas", dim=BRIGHT, value=v, measure="bright_share")[0]["mean"] for v in (0.1, 5.0, 20.0)]
+    assert bright[0] < 0.05 < 0.95 < bright[2]
+    assert bright == sorted(bright)
+    assert rows(record, "atlas", dim=BRIGHT, value=0.1, measure="visible_share")[0]["mean"] > 0
+    top = rows(record, "atlas", dim=BRIGHT, value=20.0, measure="top_class_share")[0]
+    assert (top["top_class"], top["mean"]) == (2, 1.0)
+    assert BRIGHT in record["dims"]
+    assert set(record["dims"]) == set(range(Z_DIM)) - set(IGNORED) - {min_effect(arrays)}
+
+
+def min_effect(arrays):
+    effect = arrays["all/edit/visible_share"].mean(axis=(0, 2))
+    live = [d for d in range(Z_DIM) if d not in IGNORED]
+    return min(live, key=lambda d: effect[d])
+
+
+def test_every_row_is_there_with_count_interval_and_control(done):
+    _, record, _ = done
+    names = list(measures.MEASURES)
+    assert len(record["edits"]) == 3 * 3 * len(names)
+    assert len(record["atlas"]) == Z_DIM * 3 * len(names)
+    for table, num in (("edits", 90), ("atlas", 60)):
+        for row in record[table]:
+            undefined = row["mean"] is None
+            assert undefined == (row["num_latents"] == 0)
+            assert row["num_latents"] <= num
+            for part in (row, row["control"]):
+                if part["mean"] is not None and row["measure"] not in ("class_entropy", "top_class_share"):
+                    assert part["lo"] <= part["mean"] * (1 + 1e-5) + 1e-9
+                    assert part["mean"] <= part["hi"] * (1 + 1e-5) + 1e-9
+    assert set(record["base"]) == {n for n, measure in measures.MEASURES.items() if measure.kind != "pair"}
+
+
+def test_constant_images_are_left_out_with_their_count(done):
+    _, record, arrays = done
+    values = arrays["all/edit/sharpness"][2, BRIGHT]
+    row = rows(record, "atlas", dim=BRIGHT, value=20.0, measure="sharpness")[0]
+    assert np.isnan(values).any()
+    assert row["num_latents"] == np.isfinite(values).sum() < 60
+
+
+def test_rows_equal_the_measures_taken_by_hand(done):
+    _, record, arrays = done
+    z = rng.latents(3, "dissect", 90, Z_DIM)
+    np.testing.assert_array_equal(arrays["chosen/z"], z)
+    np.testing.assert_array_equal(arrays["all/z"], z[:60])
+    for dim in record["dims"]:
+        edited = measures.Seen(generate(G, edits.set_number(z, dim, 5.0)))
+        control = measures.Seen(generate(G, edits.redraw(z, dim, 3)))
+        base = measures.Seen(generate(G, z))
+        row = rows(record, "edits", dim=dim, value=5.0, measure="visible_share")[0]
+        assert row["mean"] == pytest.approx(measures.visible_share(edited, base).mean(), rel=1e-5)
+        assert row["control"]["mean"] == pytest.approx(measures.visible_share(control, base).mean(), rel=1e-5)
+        column = record["dims"].index(dim)
+        np.testing.assert_array_equal(arrays["chosen/edit/contrast"][1, column], measures.contrast(edited))
+    # The atlas is measured on a prefix of the same latents and controls, so its arrays agree with the chosen ones.
+    np.testing.assert_array_equal(
+        arrays["chosen/control/contrast"][:, :60], arrays["all/control/contrast"][list(record["dims"])]
+    )
+
+
+def test_twice_gives_identical_files_and_another_seed_does_not(done, tmp_path):
+    folder, record, _ = done
+    run(tmp_path / "again")
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert first == {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()}
+    assert {"dissect.json", "atlas.safetensors", "base.png", "combined.png"} <= set(first)
+    assert set(record["figures"]["values"].values()) | set(record["figures"]["differences"].values()) <= set(first)
+    other = run(
+        tmp_path / "other", DissectConfig(dims=(1,), num_latents=5, num_latents_all=4, num_prior_img=20, seed=4)
+    )
+    assert other["dims"] == [1]
+    assert other["pick"] == "given"
+    assert (tmp_path / "other" / "base.png").read_bytes() != first["base.png"]
+
+
+def test_without_a_network_classes_and_features_are_absent_and_named(tmp_path):
+    config = DissectConfig(dims=(BRIGHT,), num_latents=5, num_latents_all=4)
+    record = run(tmp_path, config, features=None)
+    assert record["features"] is None
+    assert "confidence" in record["unavailable"]
+    assert {row["measure"] for row in record["edits"]} == {measure.name for measure in measures.available(False)}
+    assert "no feature network" in record["priors"]["message"]
+
+
+def test_the_record_is_plain_json_with_its_protocol(done):
+    folder, record, _ = done
+    assert json.loads((folder / "dissect.json").read_text(encoding="utf-8")) == record
+    for key in ("schema", "run", "nimg", "seed", "z_dim", "values", "num_codes", "num_latents", "num_latents_all"):
+        assert key in record
+    assert record["class_names"] == ["Dark", "Trouser", "Bright"]
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (DissectConfig(dims=(6,)), "0 to 5"),
+        (DissectConfig(dims=(1, 1)), "more than once"),
+        (DissectConfig(values=(float("nan"),)), "not a finite"),
+        (DissectConfig(num_codes=0), "num_codes is 0"),
+        (DissectConfig(num_dims=7), "choose 1 to 6"),
+        (DissectConfig(num_latents=1), "num_latents is 1"),
+        (DissectConfig(num_latents_all=0), "num_latents_all is 0"),
+        (DissectConfig(num_prior_img=10), "at least 20"),
+        (DissectConfig(seed=-1), "seed is -1"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_before_any_work(config, words, tmp_path):
+    with pytest.raises(ConfigError, match=words):
+        check(config, Z_DIM)
+    with pytest.raises(ConfigError, match=words):
+        next(dissect(G, Z_DIM, config, tmp_path / "new", run="r", nimg=0))
+    assert not (tmp_path / "new").exists()
