@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from ganatomy import device, files, images, rng
 from ganatomy.datasets import catalog
-from ganatomy.datasets.store import ImageStore
+from ganatomy.datasets.store import Dataset, ImageStore
 from ganatomy.metrics.classifier import NUM_FEATURES, Classifier
 from ganatomy.metrics.features import NUM_HELD_OUT, WEIGHTS
 
@@ -67,7 +67,7 @@ FASHION_HISTORY = (
 )
 RECIPES = {
     "fashion-v1": Recipe(data="fashion-mnist", num_epochs=16, flip=True, history=FASHION_HISTORY),
-    "mnist-v1": Recipe(data="mnist", num_epochs=4, flip=False),
+    "mnist-v1": Recipe(data="mnist", num_epochs=3, flip=False),
 }
 
 
@@ -162,19 +162,48 @@ def to_half(net: nn.Module) -> dict[str, Tensor]:
     return {key: value.contiguous() for key, value in kept.items()}
 
 
-def main() -> None:
-    """Train the named network, then write `<name>.safetensors` and `<name>.json`."""
+def describe(net: nn.Module, data: Dataset) -> dict[str, Any]:
+    """Return the part of the card that the network and its data decide."""
+    return {
+        "intended_use": "A frozen feature space and class probabilities for comparing generated with real images of "
+        "this data set (Frechet distance, class histogram, confidence). Scores are not FID and compare only with "
+        "scores of the same sha256; not a classifier for products.",
+        "licence": "Apache-2.0",
+        "data": {
+            "name": data.name,
+            "sha256": data.sha256,
+            "trained_on": f"train, first {len(data.train) - NUM_HELD_OUT}",
+            "chosen_on": f"train, last {NUM_HELD_OUT}",
+            "tested_on": f"test, all {len(data.test)}",
+        },
+        "class_names": list(data.class_names),
+        "img_shape": list(data.img_shape),
+        "architecture": "residual convolutional classifier, see ganatomy/metrics/classifier.py",
+        "num_features": NUM_FEATURES,
+        "feature_layer": "after the last ReLU, one number per channel",
+        "parameters": sum(parameter.numel() for parameter in net.parameters()),
+        "multiply_adds": multiply_adds(net, data.img_shape),
+        "stored": "float16",
+    }
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description="Train a shipped feature network.")
     parser.add_argument("name", choices=sorted(RECIPES))
     parser.add_argument("--data-dir", type=Path, help="folder of the data sets (default: the package's own)")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="where the two files go (default: the package)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="CPU threads; another number rounds sums differently")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train the named network, then write `<name>.safetensors` and `<name>.json`."""
+    args = arguments()
     recipe = RECIPES[args.name]
     num_threads, _ = device.choose_threads(args.threads)
     device.use_threads(num_threads)
-
     data = catalog.load(recipe.data, args.data_dir)
     with rng.torch_seeded(args.seed, "features_init"):
         net = Classifier(len(data.class_names)).to(memory_format=torch.channels_last)
@@ -188,26 +217,8 @@ def main() -> None:
     card = {
         "name": args.name,
         "sha256": files.sha256(weights),
-        "intended_use": "A frozen feature space and class probabilities for comparing generated with real images of "
-        "this data set (Frechet distance, class histogram, confidence). Scores are not FID and compare only with "
-        "scores of the same sha256; not a classifier for products.",
-        "licence": "Apache-2.0",
         "command": f"python scripts/train_features.py {args.name} --seed {args.seed} --threads {num_threads}",
-        "data": {
-            "name": data.name,
-            "sha256": data.sha256,
-            "trained_on": f"train, first {len(data.train) - NUM_HELD_OUT}",
-            "chosen_on": f"train, last {NUM_HELD_OUT}",
-            "tested_on": f"test, all {len(data.test)}",
-        },
-        "class_names": list(data.class_names),
-        "img_shape": list(data.img_shape),
-        "architecture": "residual convolutional classifier, see ganatomy/metrics/classifier.py",
-        "num_features": NUM_FEATURES,
-        "feature_layer": "after the last ReLU, one number per channel",
-        "parameters": sum(p.numel() for p in net.parameters()),
-        "multiply_adds": multiply_adds(net, data.img_shape),
-        "stored": "float16",
+        **describe(net, data),
         "validation": held_out,
         "test": test,
         "recipe": asdict(recipe),

@@ -71,7 +71,8 @@ def test_resolving_twice_is_resolving_once(config):
 def test_resolved_lengths():
     config = resolve(dataclasses.replace(presets.gan(), num_train=60_000))
     assert config.total_nimg == 180_000
-    assert (config.tick_nimg, config.checkpoint_nimg, config.sample_nimg, config.snapshot_nimg) == (900, 9000, 18000, 36000)
+    assert (config.tick_nimg, config.checkpoint_nimg) == (900, 9000)
+    assert (config.sample_nimg, config.snapshot_nimg) == (18_000, 36_000)
     short = resolve(dataclasses.replace(presets.gan(), num_train=60_000, total_nimg=640))
     assert (short.total_nimg, short.tick_nimg) == (640, 64)  # never more often than once a step
     assert short.num_epochs == 640 / 60_000
@@ -115,8 +116,9 @@ def test_values_out_of_range_are_refused(changes, words):
 
 
 def test_an_unknown_preset_gets_the_nearest():
-    with pytest.raises(ConfigError, match="unknown preset 'gan-adma'; allowed: gan, gan-adam, dcgan. Did you mean 'gan-adam'"):
+    with pytest.raises(ConfigError) as caught:
         presets.preset("gan-adma")
+    assert str(caught.value) == "unknown preset 'gan-adma'; allowed: gan, gan-adam, dcgan. Did you mean 'gan-adam'?"
 
 
 def test_settings_of_a_later_version_are_refused():

@@ -22,7 +22,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StorageError, match="No space left on device. Free some space") as caught:
+    with pytest.raises(StorageError, match=r"No space left on device\. Free some space") as caught:
         files.write_text(path, "new\n")
     assert caught.value.exit_code == 1
     assert path.read_text(encoding="utf-8") == "old\n"
@@ -110,7 +110,7 @@ def test_a_folder_is_made_with_its_parents_and_left_empty(tmp_path):
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     for folder in (tmp_path / "file", tmp_path / "file" / "sub"):
-        with pytest.raises(OutputError, match="cannot be written: .*Choose another with --out") as caught:
+        with pytest.raises(OutputError, match=r"cannot be written: .*Choose another with --out") as caught:
             files.make_folder(folder)
         assert caught.value.exit_code == 2
 

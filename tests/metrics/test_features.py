@@ -65,7 +65,8 @@ def test_multiply_adds_counted_by_hand():
     down = 7 * 7 * 9 * 32 * 64
     block1 = 2 * 7 * 7 * 9 * 64 * 64
     expand = 4 * 4 * 9 * 64 * 128
-    expected = stem + block0 + down + block1 + expand + 128 * 10
+    gather = 4 * 4 * 128
+    expected = stem + block0 + down + block1 + expand + gather + 128 * 10
     assert {F.read_card(name)["multiply_adds"] for name in NAMES} == {expected}
 
 
@@ -104,7 +105,7 @@ def test_rows_do_not_depend_on_the_batch():
 def test_folded_batch_norms_change_nothing(name):
     folded, plain = F.read_network(name), F.read_network(name, fold=False)
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded._net.modules())
-    assert sum(isinstance(module, torch.nn.BatchNorm2d) for module in plain._net.modules()) == 7
+    assert sum(isinstance(module, torch.nn.BatchNorm2d) for module in plain._net.modules()) == 8
     for ours, expected in zip(folded.extract(pictures(20)), plain.extract(pictures(20))):
         np.testing.assert_allclose(ours, expected, atol=1e-5, rtol=1e-5)
 

@@ -1,5 +1,8 @@
 """The source's networks to the letter, and the DCGAN family for other sizes."""
 
+import dataclasses
+import re
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -60,7 +63,7 @@ SIZES = [(28, 28), (48, 32), (32, 32), (64, 64), (8, 8), (9, 31), (17, 8), (28, 
 @pytest.mark.parametrize(("preset", "part"), PRINTED)
 def test_printed_form(preset, part):
     build = build_generator if part == "generator" else build_discriminator
-    # PyTorch before 2.12 printed batch norm without its bias
+    # PyTorch releases differ in whether batch norm prints its bias
     printed = str(build(presets.preset(preset))).replace("affine=True, track", "affine=True, bias=True, track")
     assert printed == PRINTED[preset, part]
 
@@ -97,9 +100,14 @@ def test_stairs_meet_the_convolution_formulas_both_ways(height, width):
             assert stairs[number - 1].small == stair.large
 
 
-@pytest.mark.parametrize(("height", "width", "words"), [
-    (7, 28, "image height is 7 px; dcgan takes 8 to 1024 px"), (28, 1025, "image width is 1025 px"), (0, 0, "height is 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("height", "width", "words"),
+    [
+        (7, 28, "image height is 7 px; dcgan takes 8 to 1024 px"),
+        (28, 1025, "image width is 1025 px"),
+        (0, 0, "height is 0"),
+    ],
+)
 def test_sizes_out_of_range_are_refused(height, width, words):
     with pytest.raises(ConfigError, match=words):
         dcgan.Generator(4, (1, height, width))
@@ -108,13 +116,14 @@ def test_sizes_out_of_range_are_refused(height, width, words):
 
 
 def said_sizes(text: str) -> list[int]:
-    """The sizes after the equal signs of an arithmetic string: [h, w], or [n, n] where both are one sum."""
-    sizes = [int(part.rsplit("= ", 1)[1]) if "= " in part else int(eval_sum(part)) for part in text.split("; ")]
+    """The sizes after the equal signs of an arithmetic string, [h, w]; each sum is worked out and must be right."""
+    sizes = []
+    for part in text.split("; "):
+        terms, result = part.removeprefix("H: ").removeprefix("W: ").split(" = ")
+        left, op, right = re.fullmatch(r"\((.+)\)([*/]\d+)(.*)", terms).groups()
+        assert eval(f"({left}){op.replace('/', '//')}{right}") == int(result)
+        sizes.append(int(result))
     return sizes * (2 // len(sizes))
-
-
-def eval_sum(part: str) -> float:
-    return float(part.rsplit(" ", 1)[1])
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -158,8 +167,6 @@ def test_mlp_is_the_written_formula():
 
 
 def test_weights_depend_on_the_seed_alone():
-    import dataclasses
-
     for name in ("gan", "dcgan"):
         for build in (build_generator, build_discriminator):
             torch.randn(3)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
+
 from ganatomy import config as configuration
 from ganatomy import files, presets
-from PIL import Image
 
 NAMES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 MEASURES = {
@@ -229,8 +230,16 @@ def write_dissect(run: Path, z_dim: int, dims: tuple[int, ...], values: tuple[fl
     files.write_json(folder / "dissect.json", record)
 
 
-def write_run(folder: Path, preset: str, *, scores: bool = True, dissect: bool = True, z_dim: int = 100,
-              dims: tuple[int, ...] = (3, 17, 42, 66, 91), values: tuple[float, ...] = (0.1, 5.0, 20.0)) -> Path:  # fmt: skip
+def write_run(
+    folder: Path,
+    preset: str,
+    *,
+    scores: bool = True,
+    dissect: bool = True,
+    z_dim: int = 100,
+    dims: tuple[int, ...] = (3, 17, 42, 66, 91),
+    values: tuple[float, ...] = (0.1, 5.0, 20.0),
+) -> Path:
     """Write one run folder and return it."""
     convolutional = preset == "dcgan"
     base = dataclasses.replace(
@@ -251,6 +260,7 @@ def write_run(folder: Path, preset: str, *, scores: bool = True, dissect: bool =
         noise = (1 - i / 10) ** 2 * 2 + (0.1 if convolutional else 0.5)
         save(folder / "samples" / f"fixed-{total * i // 10:012d}.png", sheet(8, 8, noise, 5))
     files.write_json(folder / "measure.json", measured(folder.name, convolutional=convolutional, scores=scores))
+    files.write_json(folder / "timing.json", {"measure": 21.0, "dissect": 48.5})
     if dissect:
         write_dissect(folder, z_dim, dims, values, 40 + convolutional)
     return folder
@@ -270,21 +280,26 @@ CLAIM_VALUES = {
 }
 
 
+def claim_row(claim: str, run: str, found: tuple[Any, ...], **more: Any) -> dict[str, Any]:
+    """Return one row of lab.json's claims."""
+    keys = ("statistic", "value", "lo", "hi", "threshold", "verdict")
+    common = {"id": claim, "run": run, "reason": None, "num_trainings": 1, "trainings": [run], "scope": "in this run"}
+    return common | dict(zip(keys, found)) | more
+
+
 def claims(names: list[str]) -> list[dict[str, Any]]:
     """Return the claims of a lab."""
     rows = []
     for name in names:
-        for claim, (statistic, value, lo, hi, threshold, verdict) in CLAIM_VALUES.items():
-            rows.append({"id": claim, "run": name, "statistic": statistic, "value": value, "lo": lo, "hi": hi,
-                         "threshold": threshold, "verdict": verdict, "scope": "in this run"})  # fmt: skip
-    last = [
-        ("C11", names[0], "loss trend", 0.021, -0.01, 0.05, 0.0, "undecided"),
-        ("C12", names[-1], "gap between the losses", -0.8, -0.9, -0.7, 0.0, "holds"),
-        ("C13", names[-1], "ratio of Fréchet distances", 7.08, None, None, 2.0, "holds"),
-    ]
-    for claim, run, statistic, value, lo, hi, threshold, verdict in last:
-        rows.append({"id": claim, "run": run, "statistic": statistic, "value": value, "lo": lo, "hi": hi,
-                     "threshold": threshold, "verdict": verdict, "scope": "in this run"})  # fmt: skip
+        for claim, found in CLAIM_VALUES.items():
+            control = {"control": {"value": 0.4, "lo": 0.3, "hi": 0.5}} if claim not in ("C2", "C9", "C10") else {}
+            rows.append(claim_row(claim, name, found, **control))
+    part = ("G's loss, mean of last - first fifth", -0.8, -0.9, -0.7, 0.0, "holds")
+    keys = ("statistic", "value", "lo", "hi", "threshold", "verdict")
+    parts = [dict(zip(keys, part)), dict(zip(keys, ("something new", 0.021, -0.01, 0.05, 0.0, "undecided")))]
+    rows.append(claim_row("C11", names[0], ("something new", 0.021, -0.01, 0.05, 0.0, "undecided"), parts=parts))
+    rows.append(claim_row("C12", names[-1], part, parts=parts[:1]))
+    rows.append(claim_row("C13", "gan, dcgan", ("ratio of distances", 7.08, 6.9, 7.2, 2.0, "holds")))
     return rows
 
 
@@ -317,7 +332,7 @@ def write_lab(folder: Path, *, scores: bool = True, dissect: bool = True, **late
         "lang": "en",
         "version": "0.1.0",
         "command": "ganatomy lab --data fashion-mnist --budget quick",
-        "seconds": {"train gan-s0": 62.5, "train dcgan-s0": 301.2, "measure": 40.1, "dissect": 55.0},
+        "seconds": 502.7,
         "data": {"name": "fashion-mnist", "sha256": "c5" * 32, "num_train": 60000, "num_test": 10000},
         "environment": ENVIRONMENT,
         "networks": {

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from comparing import assert_same, record
+from small_runs import assert_same, record
 
 from ganatomy.training import checkpoint
 from ganatomy.training.run import open_run
@@ -27,8 +27,30 @@ pytestmark = [
 ]
 RARELY = ("--sample-nimg", "1000000", "--snapshot-nimg", "1000000")
 RUNS = {
-    "gan": ("gan", "--total-nimg", "24000", "--tick-nimg", "640", "--checkpoint-nimg", "3000", *RARELY),
-    "dcgan": ("dcgan", "--total-nimg", "600", "--tick-nimg", "64", "--checkpoint-nimg", "128", *RARELY),
+    "gan": (
+        "gan",
+        "--total-nimg",
+        "16000",
+        "--tick-nimg",
+        "640",
+        "--checkpoint-nimg",
+        "2000",
+        "--num-threads",
+        "1",
+        *RARELY,
+    ),
+    "dcgan": (
+        "dcgan",
+        "--total-nimg",
+        "600",
+        "--tick-nimg",
+        "64",
+        "--checkpoint-nimg",
+        "128",
+        "--num-threads",
+        "2",
+        *RARELY,
+    ),
 }
 
 
@@ -55,7 +77,9 @@ def interrupted(cwd: Path, when: str, number: signal.Signals, *arguments: str) -
     return child.returncode, words
 
 
-@pytest.mark.parametrize(("preset", "number"), [("gan", signal.SIGTERM), ("dcgan", signal.SIGINT)])
+@pytest.mark.parametrize(
+    ("preset", "number"), [("gan", signal.SIGTERM), pytest.param("dcgan", signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_stopped_by_a_signal_killed_and_resumed(tmp_path, preset, number):
     """One folder name in two places, since the command is part of the record."""
     assert train(tmp_path / "whole", *RUNS[preset], "--out", "run").returncode == 0
@@ -88,7 +112,7 @@ def next_checkpoint(preset: str, cur_nimg: int) -> str:
 def short_run(tmp_path_factory) -> Path:
     """A run that was stopped, to be refused or damaged in copies; its checkpoints are at 320 and 640 images."""
     root = tmp_path_factory.mktemp("short")
-    arguments = ("gan", "--total-nimg", "100000000", "--checkpoint-nimg", "320", "--tick-nimg", "64", *RARELY)
+    arguments = ("gan", "--total-nimg", "100000000", "--checkpoint-nimg", "320", "--num-threads", "1", *RARELY)
     code, _ = interrupted(root, "checkpoints/checkpoint-000000640", signal.SIGTERM, *arguments, "--out", "run")
     assert code == 143
     return root
@@ -141,7 +165,7 @@ def limit_file_sizes(num_bytes: int) -> None:
 
 
 def test_divergence_ends_with_exit_code_1_and_words(tmp_path):
-    answer = train(tmp_path, "gan", "--total-nimg", "640", "--lr-d", "1e30", "--out", "run")
+    answer = train(tmp_path, "gan", "--total-nimg", "640", "--num-threads", "1", "--lr-d", "1e30", "--out", "run")
     assert answer.returncode == 1
     assert "diverged after" in answer.stderr
     assert "Traceback" not in answer.stderr

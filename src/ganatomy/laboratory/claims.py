@@ -135,8 +135,8 @@ def _best_prior(recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[s
 def _score_ratio(gan: Sequence[Evidence], dcgan: Sequence[Evidence], seed: int) -> dict[str, Any]:
     """C13: the smallest ratio of any GAN training's score to any DCGAN training's.
 
-    Intervals come from the scores' standard errors: the spread of independent sample sets where there are several,
-    else the jackknife of `dissect`'s set of the same protocol.
+    Intervals come from the scores' standard errors with Student's t: the spread of independent sample sets where there
+    are several, else the jackknife of `dissect`'s set of the same protocol.
     """
     trainings = [*gan, *dcgan]
     row = new_row("C13", "gan, dcgan", trainings, "smallest ratio of Frechet distances, GAN / DCGAN", ">=", 2.0)
@@ -152,24 +152,26 @@ def _score_ratio(gan: Sequence[Evidence], dcgan: Sequence[Evidence], seed: int) 
     if below.min() <= 0:
         return cannot(row, "a DCGAN training's Frechet distance is 0, so there is no ratio.", score=name)
     value = float(above.min() / below.max())
-    errors = [[_score_se(t, name) for t in recipe] for recipe in (gan, dcgan)]
-    if any(se is None for recipe in errors for se in recipe):
+    errors = [[_score_error(training, name) for training in recipe] for recipe in (gan, dcgan)]
+    if any(error is None for recipe in errors for error in recipe):
         reason = "the scores come from one sample set each, and no jackknife of their noise was found."
         return cannot(row, reason, score=name, value=value)
     draw = rng.generator(seed, "claim-C13")
-    above_se, below_se = (np.array(recipe, np.float64) for recipe in errors)
-    above_draws = above + above_se * draw.standard_normal((NUM_DRAWS, len(above)))
-    below_draws = below + below_se * draw.standard_normal((NUM_DRAWS, len(below)))
+    (above_se, above_dof), (below_se, below_dof) = (np.array(recipe, np.float64).T for recipe in errors)
+    above_draws = above + above_se * draw.standard_t(above_dof, size=(NUM_DRAWS, len(above)))
+    below_draws = below + below_se * draw.standard_t(below_dof, size=(NUM_DRAWS, len(below)))
     samples = above_draws.min(axis=1) / np.maximum(below_draws.max(axis=1), 1e-12)
     return decided(row, Estimate.of(value, samples), score=name)
 
 
-def _score_se(training: Evidence, name: str) -> float | None:
-    """Return the standard error of a training's score, or None where nothing tells it."""
+def _score_error(training: Evidence, name: str) -> tuple[float, int] | None:
+    """Return (standard error, degrees of freedom) of a training's score, or None where nothing tells it."""
     score = training.scores[name]
-    if score.get("spread") is not None and score.get("num_sets", 1) > 1:
-        return float(score["spread"]) / math.sqrt(score["num_sets"])
+    num_sets = score.get("num_sets", 1)
+    if score.get("spread") is not None and num_sets > 1:
+        return float(score["spread"]) / math.sqrt(num_sets), num_sets - 1
     priors = training.record.get("priors", {})
     if priors.get("num_img") != score.get("num_gen"):
         return None
-    return next((float(entry["se"]) for entry in priors.get("frechet", []) if entry["prior"] == "normal"), None)
+    found = (float(entry["se"]) for entry in priors.get("frechet", []) if entry["prior"] == "normal")
+    return next(((se, NUM_GROUPS - 1) for se in found), None)

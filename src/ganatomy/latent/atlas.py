@@ -102,20 +102,38 @@ def measure_numbers(
     for name, row in _per_latent(base).items():
         found.base[name] = row
     base_sets = _set_values(base, draws)
-    for column, dim in enumerate(dims):
-        edited = [set_number(z, dim, value) for value in values] + [redraw(z, dim, seed)]
-        seen = lens.see(torch.cat(edited))
-        parts = [seen.part(start, start + len(z)) for start in range(0, len(seen.img_u8), len(z))]
-        for name, row in (_per_latent(seen) | _pairs(parts, base)).items():
-            by_set = row.reshape(len(parts), len(z))
-            found.edit[name][:, column], found.control[name][column] = by_set[:-1], by_set[-1]
-        for k, part_sets in enumerate([*(_set_values(part, draws) for part in parts), base_sets]):
-            for name, triple in part_sets.items():
-                found.sets[name][k, column] = triple
-        if lens.features is not None:
-            found.top_classes[:, column] = [top_class(part) for part in [*parts, base]]
-        yield column + 1
+    num_sets = len(values) + 1
+    # Few latents: several numbers share a chunk of the generator, which would else be filled up with padding.
+    at_once = max(1, CHUNK // (num_sets * len(z)))
+    for start in range(0, len(dims), at_once):
+        group = dims[start : start + at_once]
+        seen = lens.see(torch.cat([edited for dim in group for edited in _edited(z, dim, values, seed)]))
+        for i in range(len(group)):
+            first = i * num_sets * len(z)
+            of_dim = seen.part(first, first + num_sets * len(z))
+            _measure_dim(found, start + i, of_dim, base, draws)
+            for name, triple in base_sets.items():
+                found.sets[name][-1, start + i] = triple
+            yield start + i + 1
     yield found
+
+
+def _edited(z: Tensor, dim: int, values: Sequence[float], seed: int) -> list[Tensor]:
+    return [*(set_number(z, dim, value) for value in values), redraw(z, dim, seed)]
+
+
+def _measure_dim(found: Numbers, column: int, seen: Seen, base: Seen, draws: Resamples) -> None:
+    """Fill in one number's column from the images of all its edits and, last, its control."""
+    num = len(found.z)
+    parts = [seen.part(start, start + num) for start in range(0, len(seen.img_u8), num)]
+    for name, row in (_per_latent(seen) | _pairs(parts, base)).items():
+        by_set = row.reshape(len(parts), num)
+        found.edit[name][:, column], found.control[name][column] = by_set[:-1], by_set[-1]
+    for k, part in enumerate(parts):
+        for name, triple in _set_values(part, draws).items():
+            found.sets[name][k, column] = triple
+    if seen.features is not None:
+        found.top_classes[:, column] = [top_class(part) for part in [*parts, base]]
 
 
 def _empty_arrays(found: Numbers, base: Seen) -> None:

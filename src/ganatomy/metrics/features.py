@@ -50,7 +50,7 @@ class FeatureNetwork(ABC):
     def compute(self, img: Tensor) -> tuple[Tensor, Tensor]:
         """float32 [N, C, H, W] in [-1, 1] -> (features [N, F], probabilities [N, K]), both float32, each row alone."""
 
-    def extract(self, img_u8: Tensor, chunk: int = 500) -> tuple[np.ndarray, np.ndarray]:
+    def extract(self, img_u8: Tensor, chunk: int = 250) -> tuple[np.ndarray, np.ndarray]:
         """Return features [N, F] and class probabilities [N, K] of uint8 images [N, C, H, W], both float32.
 
         A row depends on its own image only; another `chunk` changes it by less than 1e-5. Images of another

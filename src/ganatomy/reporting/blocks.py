@@ -41,6 +41,11 @@ class Picture:
     title: str = ""
     """Short title above it, where several pictures share a figure."""
 
+    @property
+    def print_scale(self) -> float:
+        """Enlargement on paper, where a picture takes half the width and any factor keeps its pixels square."""
+        return round(min(self.scale, 320 / self.width), 3)
+
 
 @dataclass(frozen=True)
 class LegendItem:
@@ -93,7 +98,7 @@ class Table:
     kind: str = "settings"
     """What it lists, for its style: `settings`, `layers`, `measures`, `priors`."""
     row_kinds: tuple[str, ...] = ()
-    """Style of every row, where rows differ: `group` begins a group, `repeat` continues it, `control repeat` ends it."""
+    """Style of every row, where rows differ: `group` begins a group, `repeat` continues, `control repeat` ends it."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +126,24 @@ class Facts:
 
 @dataclass(frozen=True)
 class Scale:
-    """A claim's value on a line: positions of interval, value and threshold in percent of the line."""
+    """A claim's value on a line: interval, value, threshold and control (None without one) in percent of its length."""
 
     lo: float
     hi: float
     value: float
     threshold: float
+    control: float | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several conditions of a claim."""
+
+    text: str
+    value: str
+    interval: str
+    verdict: str
+    word: str
 
 
 @dataclass(frozen=True)
@@ -136,6 +153,10 @@ class Result:
     run: str
     value: str
     interval: str
+    control: str
+    """The control's value in words, empty where the claim has none."""
+    reason: str
+    """Why nothing could be decided, empty where it could."""
     threshold: str
     verdict: str
     """`holds`, `fails` or `undecided`."""
@@ -144,6 +165,7 @@ class Result:
     scope: str
     """Whether it speaks of this run or of the recipe."""
     scale: Scale | None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -203,3 +225,10 @@ class Section:
     id: str
     title: str
     blocks: tuple[Block, ...]
+
+    @property
+    def opening(self) -> tuple[Block, ...]:
+        """The first paragraphs with the figure or table they lead to; in print they stay on one page."""
+        first = next((i for i, block in enumerate(self.blocks) if not isinstance(block, Para)), len(self.blocks))
+        together = first < len(self.blocks) and isinstance(self.blocks[first], Figure | Table)
+        return self.blocks[: first + 1 if together else first]

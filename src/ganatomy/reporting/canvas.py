@@ -19,7 +19,9 @@ from .blocks import Chart, LegendItem
 
 WIDE, NARROW = 600, 320
 FONT_PX = {WIDE: 13.0, NARROW: 12.0}
-FAMILY = "system-ui, -apple-system, 'Segoe UI', Roboto, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif"
+FAMILY = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif"
+)
 
 Draw = Callable[["Canvas"], None]
 
@@ -48,7 +50,9 @@ class Canvas:
         axes.tick_params(length=0, pad=6, labelcolor=colour("muted"), labelsize=self.font_px)
         return axes
 
-    def text(self, x: float, y: float, words: str, *, anchor: str = "start", name: str = "muted", bold: bool = False) -> None:
+    def text(
+        self, x: float, y: float, words: str, *, anchor: str = "start", name: str = "muted", bold: bool = False
+    ) -> None:
         """Write words at a place in pixels (baseline); their width decides nothing."""
         weight = ' font-weight="600"' if bold else ""
         self._texts.append(
@@ -130,7 +134,9 @@ def chart(key: str, alt: str, draw: Draw, heights: tuple[int, int], legend: Sequ
     canvas, wide = drawn[WIDE]
     extra = 20 * len(legend) + 8 if legend else 0
     total = canvas.height + extra
-    file = wide.replace(f'viewBox="0 0 {WIDE} {canvas.height}"', f'width="{WIDE}" height="{total}" viewBox="0 0 {WIDE} {total}"', 1)
+    file = wide.replace(
+        f'viewBox="0 0 {WIDE} {canvas.height}"', f'width="{WIDE}" height="{total}" viewBox="0 0 {WIDE} {total}"', 1
+    )
     at = file.index(">") + 1
     background = f'<rect width="{WIDE}" height="{total}" style="fill: {colour("paper")}"/>'
     file = file[:at] + background + file[at : -len("</svg>")] + _legend(canvas, legend) + "</svg>\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def spread(places: Sequence[float], apart: float) -> list[float]:
     order = np.argsort(places)
     moved = np.array(places, dtype=float)
     for _ in range(50):
-        for low, high in zip(order[:-1], order[1:]):
+        for low, high in pairwise(order):
             lack = apart - (moved[high] - moved[low])
             if lack > 1e-9:
                 moved[low] -= lack / 2

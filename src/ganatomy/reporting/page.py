@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 import os
 import re
 import urllib.parse
@@ -13,7 +15,7 @@ import jinja2
 
 from .. import files
 from . import palette, section_claims, section_compare, section_latent, section_setup, section_training
-from .blocks import Block, Chart, Figure, Headline, Picture, Section
+from .blocks import Block, Section
 from .desk import Desk
 from .records import Records, read
 from .words import Words
@@ -49,7 +51,7 @@ def sections(desk: Desk) -> list[Section]:
     return [section for section in found if section]
 
 
-def build(
+def render(
     paths: list[Path], *, lang: str = "en", title: str | None = None, author: str | None = None, out: Path | None = None
 ) -> ReportResult:
     """Write report.html, report.md and the figures' own files, and return where they are.
@@ -84,19 +86,13 @@ def build(
     }
     written = _figure_files(desk)
     html, md = records.folder / "report.html", records.folder / "report.md"
-    files.write_text(html, _html().get_template("report.html.j2").render(context))
-    markdown = _markdown(records.folder, written).get_template("report.md.j2").render(context)
+    files.write_text(html, _templates(is_html=True).get_template("report.html.j2").render(context))
+    links = {name: [_Raw(urllib.parse.quote(path)) for path in paths] for name, paths in written.items()}
+    markdown = _templates(is_html=False).get_template("report.md.j2").render(context, links=links)
     files.write_text(md, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
     listed = sorted(desk.figures, key=lambda figure: figure.number)
     entries = [{"id": f.id, "file": written[f.id][0], "caption": f.caption} for f in listed]
     return ReportResult(html, md, entries)
-
-
-def render(
-    paths: list[Path], *, lang: str = "en", title: str | None = None, author: str | None = None, out: Path | None = None
-) -> Path:
-    """Write the report as `build` does and return the path of report.html."""
-    return build(paths, lang=lang, title=title, author=author, out=out).html
 
 
 def _meta(records: Records, words: Words, author: str | None) -> list[str]:
@@ -109,7 +105,8 @@ def _meta(records: Records, words: Words, author: str | None) -> list[str]:
 
 
 def _version(records: Records) -> str:
-    return str(next((run.environment["ganatomy"] for run in records.runs if run.environment.get("ganatomy")), "")).strip()
+    known = [run.environment["ganatomy"] for run in records.runs if run.environment.get("ganatomy")]
+    return str(known[0] if known else importlib.metadata.version("ganatomy"))
 
 
 def _figure_files(desk: Desk) -> dict[str, list[str]]:
@@ -134,14 +131,6 @@ def _kind(block: Block) -> str:
     return type(block).__name__.lower()
 
 
-def _html() -> jinja2.Environment:
-    loader = jinja2.PackageLoader("ganatomy.reporting", "templates")
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-                                     lstrip_blocks=True)  # fmt: skip
-    environment.filters["kind"] = _kind
-    return environment
-
-
 class _Raw(str):
     """Markdown that is already escaped."""
 
@@ -157,15 +146,17 @@ def escape_markdown(text: Any) -> str:
     return re.sub(r"([\\`*_{}\[\]|])", r"\\\1", plain)
 
 
-def _markdown(folder: Path, written: dict[str, list[str]]) -> jinja2.Environment:
-    """Return the Markdown templates' environment: everything printed is escaped unless it is a link we made."""
-    loader = jinja2.PackageLoader("ganatomy.reporting", "templates")
-    environment = jinja2.Environment(loader=loader, autoescape=False, finalize=escape_markdown, trim_blocks=True,
-                                     lstrip_blocks=True, undefined=jinja2.StrictUndefined)  # fmt: skip
+@functools.cache
+def _templates(is_html: bool) -> jinja2.Environment:
+    """Return the templates' environment. HTML escapes everything printed; so does Markdown, but for links we made."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ganatomy.reporting", "templates"),
+        autoescape=is_html,
+        finalize=None if is_html else escape_markdown,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["kind"] = _kind
-    environment.filters["links"] = lambda figure: [_Raw(urllib.parse.quote(name)) for name in written[figure.id]]
     environment.filters["code"] = lambda text: _Raw("`" + re.sub(r"[`\s]+", " ", str(text)).strip() + "`")
     return environment
-
-
-__all__ = ["Chart", "Figure", "Headline", "Picture", "ReportResult", "Section", "build", "render"]

@@ -19,7 +19,7 @@ LIGHT = {
     "run1": "#0d6e67",
     "run2": "#6a4a94",
     "run3": "#9a3d66",
-    "value0": "#5f7f9e",
+    "value0": "#4d6d8b",
     "value1": "#2a6ca3",
     "value2": "#0d3a63",
     "value3": "#7a4fa3",

@@ -30,7 +30,9 @@ def pixels(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             return np.asarray(image if image.mode == "L" else image.convert("RGB"))
     except OSError as error:
-        raise RunError(f"{path} cannot be read as an image: {error}. Make it again, or delete it to leave it out.") from error
+        raise RunError(
+            f"{path} cannot be read as an image: {error}. Make it again, or delete it to leave it out."
+        ) from error
 
 
 def picture(path: Path, alt: str, *, room_px: int = MEDIA_PX, rows: Sequence[str] = (), title: str = "") -> Picture:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -51,9 +51,16 @@ class RunRecord:
         return _optional(self.folder / "dissect" / "dissect.json")
 
     @cached_property
+    def timing(self) -> dict[str, Any]:
+        """Seconds by stage after the training, from timing.json."""
+        return _optional(self.folder / "timing.json") or {}
+
+    @cached_property
     def samples(self) -> list[tuple[int, Path]]:
         """Pictures of the fixed latents as (images seen, PNG), oldest first."""
-        found = [(int(m[1]), path) for path in (self.folder / "samples").glob("*.png") if (m := _SAMPLE.search(path.name))]
+        found = [
+            (int(m[1]), path) for path in (self.folder / "samples").glob("*.png") if (m := _SAMPLE.search(path.name))
+        ]
         return sorted(found)
 
     @property
@@ -116,7 +123,7 @@ class Records:
         return next((run for run in self.runs if run.config.model == model), None)
 
 
-def finite(value: object) -> bool:
+def finite(value: object) -> TypeGuard[float]:
     """Whether a value read from JSON is a usable number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 

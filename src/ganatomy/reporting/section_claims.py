@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .blocks import Claim, Claims, Para, Result, Scale, Section, Tally
+from .blocks import Claim, Claims, Para, Part, Result, Scale, Section, Tally
 from .desk import Desk
 from .records import finite
 from .words import num, percent
@@ -45,6 +45,7 @@ def scale(row: Mapping[str, Any]) -> Scale | None:
         return None
     lo = row["lo"] if finite(row.get("lo")) else value
     hi = row["hi"] if finite(row.get("hi")) else value
+    control = control_of(row)
     if row.get("id") in SHARE_CLAIMS:
         left, right = 0.0, 1.0
     else:
@@ -54,36 +55,64 @@ def scale(row: Mapping[str, Any]) -> Scale | None:
     def place(x: float) -> float:
         return round(6 + 88 * min(1.0, max(0.0, (x - left) / span)), 2)
 
-    return Scale(place(lo), place(hi), place(value), place(threshold))
+    return Scale(place(lo), place(hi), place(value), place(threshold), None if control is None else place(control))
+
+
+def control_of(row: Mapping[str, Any]) -> float | None:
+    """Return what the same test finds when numbers are redrawn instead of set."""
+    found = row.get("control")
+    value = found.get("value") if isinstance(found, dict) else None
+    return value if finite(value) else None
 
 
 def run_label(desk: Desk, name: Any) -> str:
-    """Return the short name of the run a claim is about; claims about several or no runs keep their own word."""
-    run = next((run for run in desk.records.runs if run.name == name), None)
-    return desk.label(run) if run else str(name or "–")
+    """Return the short names of the runs or recipes a claim is about (`gan, dcgan` names two)."""
+    known = {run.config.preset: desk.label(run) for run in reversed(desk.records.runs)}
+    known |= {run.name: desk.label(run) for run in desk.records.runs}
+    return desk.words.listing([known.get(part, part) for part in str(name or "–").split(", ")])
 
 
 def scope_word(desk: Desk, row: Mapping[str, Any]) -> str:
-    """Return whether a verdict speaks of this run or of the recipe."""
+    """Return whether a verdict speaks of this run, of these runs or of the recipe."""
     scope = str(row.get("scope") or "in this run")
-    return desk.words("scope.recipe" if "recipe" in scope else "scope.run")
+    return desk.words("scope.recipe" if "recipe" in scope else "scope.runs" if "these" in scope else "scope.run")
+
+
+def interval_of(desk: Desk, row: Mapping[str, Any]) -> str:
+    """Write a row's interval, empty where it has none or is exact."""
+    if not finite(row.get("lo")) or not finite(row.get("hi")) or row["lo"] == row["hi"]:
+        return ""
+    claim = str(row.get("id"))
+    return desk.words("claim.interval", lo=shown(claim, row["lo"]), hi=shown(claim, row["hi"]))
+
+
+def parts_of(desk: Desk, row: Mapping[str, Any]) -> tuple[Part, ...]:
+    """Return the conditions of a claim that has several."""
+    found = []
+    for part in row.get("parts") or []:
+        verdict = verdict_of(part)
+        text = desk.words.name("part", str(part.get("statistic") or ""))
+        value = shown("", part.get("value"))
+        found.append(Part(text, value, interval_of(desk, part), verdict, desk.words(f"verdict.{verdict}")))
+    return tuple(found)
 
 
 def result(desk: Desk, row: Mapping[str, Any]) -> Result:
     """Return one run's answer to a claim."""
-    claim, verdict = str(row["id"]), verdict_of(row)
-    interval = ""
-    if finite(row.get("lo")) and finite(row.get("hi")) and row["lo"] != row["hi"]:
-        interval = desk.words("claim.interval", lo=shown(claim, row["lo"]), hi=shown(claim, row["hi"]))
+    claim, verdict, control = str(row["id"]), verdict_of(row), control_of(row)
+    reason = desk.words("claim.undecidable", reason=str(row["reason"])) if row.get("reason") else ""
     return Result(
         run=run_label(desk, row.get("run")),
         value=shown(claim, row.get("value")),
-        interval=interval,
+        interval=interval_of(desk, row),
+        control="" if control is None else desk.words("claim.control", value=shown(claim, control)),
+        reason=reason,
         threshold=shown(claim, row.get("threshold")),
         verdict=verdict,
         word=desk.words(f"verdict.{verdict}"),
         scope=scope_word(desk, row),
         scale=scale(row),
+        parts=parts_of(desk, row),
     )
 
 
@@ -130,5 +159,6 @@ def section(desk: Desk) -> Section | None:
     lead = words(key, claims=len(claims), verdicts=sum(total.values()), **total)
     scopes = {scope_word(desk, row) for row in desk.records.lab["claims"]}
     kind = "recipe" if scopes == {words("scope.recipe")} else "run"
-    blocks = (Para(lead, "lead"), Claims(tuple(claims)), Para(words(f"claims.scope.{kind}"), "note"))
+    notes = Para(words("claims.marks"), "note"), Para(words(f"claims.scope.{kind}"), "note")
+    blocks = (Para(lead, "lead"), Claims(tuple(claims)), *notes)
     return Section("claims", words("claims.title"), blocks)

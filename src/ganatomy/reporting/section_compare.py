@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,12 +11,17 @@ from . import figures, pictures
 from .blocks import Block, Figure, LegendItem, Para, Section
 from .desk import Desk
 from .figures import Axis
-from .records import RunRecord
+from .records import RunRecord, finite
 from .section_training import COVERED_SHARE, curve, loss_legend
 from .trends import trend
 from .words import count, num, percent
 
 MAX_STRIP_ROWS = 5
+REAL_COUNTS = {
+    "fashion-mnist": [1000] * 10,
+    "mnist": [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
+}
+"""Test images per class of the data sets with a feature network."""
 PAIRED_ROWS = 4
 
 
@@ -38,13 +44,15 @@ def strip_figure(desk: Desk, run: RunRecord) -> Figure | None:
     cell = (run.config.img_height, run.config.img_width)
     target = pictures.strip([path for _, path in chosen], cell, 8, desk.folder / f"strip-{run.name}.png")
     title = words("fig.strip", run=label)
-    steps = [pictures.change(a[1], b[1]) for a, b in zip(chosen, chosen[1:])]
+    steps = [pictures.change(a[1], b[1]) for a, b in pairwise(chosen)]
     reading = [words("strip.how", times=words.listing([count(nimg) for nimg, _ in chosen]))]
     if all(step is not None for step in steps):
         known = [step for step in steps if step is not None]
         largest = int(np.argmax(known))
         listed = words.listing([num(step) for step in known])
-        reading.append(words("strip.change", steps=listed, a=count(chosen[largest][0]), b=count(chosen[largest + 1][0])))
+        reading.append(
+            words("strip.change", steps=listed, a=count(chosen[largest][0]), b=count(chosen[largest + 1][0]))
+        )
     rows = tuple(count(nimg) for nimg, _ in chosen)
     image = pictures.picture(target, title, rows=rows)
     return desk.add(Figure(number, title, tuple(reading), pictures=(image,)))
@@ -87,7 +95,9 @@ def losses_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
         trends = {c.label: t for c in curves if (t := trend(c.nimg, c.values))}
         if len(trends) == 2:
             gap = abs(trends["G"].last - trends["D"].last)
-            reading.append(words("losses.run", run=label, g=num(trends["G"].last), d=num(trends["D"].last), gap=num(gap)))
+            reading.append(
+                words("losses.run", run=label, g=num(trends["G"].last), d=num(trends["D"].last), gap=num(gap))
+            )
     ends = figures.limits([c for _, curves in panels for c in curves])
     drawn = figures.loss_chart(f"fig{number}", panels, Axis(words("axis.nimg"), words("axis.loss"), title), ends)
     text = (words("join.sentences").join(reading),)
@@ -110,22 +120,33 @@ def classes_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
     names = desk.class_names(shown[0])
     number = desk.number()
     shares = [shares_of(run) for run in shown]
-    even = [1 / len(names)] * len(names)
+    real_counts = REAL_COUNTS.get(shown[0].config.data, [1] * len(names))
+    real_counts = real_counts if len(real_counts) == len(names) else [1] * len(names)
+    real = [value / sum(real_counts) for value in real_counts]
     title = words("fig.classes", runs=words.listing([desk.label(run) for run in shown]))
-    reading = [words("classes.how", even=percent(even[0]))]
+    reading = [words("classes.how", even=percent(1 / len(names)))]
     for run, row in zip(shown, shares):
         top, low = int(np.argmax(row)), int(np.argmin(row))
         rare = [names[k] for k, share in enumerate(row) if share < COVERED_SHARE]
-        distance = sum(abs(a - b) for a, b in zip(row, even)) / 2
+        distance = sum(abs(a - b) for a, b in zip(row, real)) / 2
         key = "classes.run.rare" if rare else "classes.run.all"
-        reading.append(
-            words(key, run=desk.label(run), top=names[top], share=percent(row[top]), low=names[low], least=percent(row[low]),
-                  rare=words.listing(rare), limit=percent(COVERED_SHARE), distance=percent(distance))
-        )  # fmt: skip
+        ends = {"top": names[top], "share": percent(row[top]), "low": names[low], "least": percent(row[low])}
+        rest = {"rare": words.listing(rare), "limit": percent(COVERED_SHARE), "distance": percent(distance)}
+        reading.append(words(key, run=desk.label(run), **ends, **rest) + missing_text(desk, run))
     runs_legend = tuple(LegendItem(desk.colour(run), "bar", desk.label(run)) for run in shown)
     legend = (*runs_legend, LegendItem("ink", "line", words("legend.real")))
-    drawn = figures.class_chart(f"fig{number}", names, shares, even, Axis(words("axis.share"), "", title), legend)
+    drawn = figures.class_chart(f"fig{number}", names, shares, real, Axis(words("axis.share"), "", title), legend)
     return desk.add(Figure(number, title, tuple(reading), chart=drawn, legend=legend))
+
+
+def missing_text(desk: Desk, run: RunRecord) -> str:
+    """Name the classes that the measurement counts as missing, empty where none are."""
+    record = run.classes or {}
+    names = [desk.words.name("class", str(name)) for name in record.get("missing") or []]
+    if not names or not finite(record.get("share_min")):
+        return ""
+    text = desk.words("classes.missing", limit=percent(record["share_min"]), names=desk.words.listing(names))
+    return desk.words("join.sentences") + text
 
 
 def score_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
@@ -144,9 +165,12 @@ def score_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
     for run, _, record in shown:
         spread, sets = record.get("spread"), record.get("num_sets", 1)
         key = "score.run.sets" if spread else "score.run.one"
-        reading.append(words(key, run=desk.label(run), value=num(record["value"]), spread=num(spread or 0, 2), sets=sets))
+        reading.append(
+            words(key, run=desk.label(run), value=num(record["value"]), spread=num(spread or 0, 2), sets=sets)
+        )
     if floor:
-        times = words.listing([words("score.times", run=desk.label(run), ratio=num(r["value"] / floor, 2)) for run, _, r in shown])
+        each = [words("score.times", run=desk.label(run), ratio=num(r["value"] / floor, 2)) for run, _, r in shown]
+        times = words("list.semi").join(each)
         reading.append(words("score.floor", floor=num(floor), n=count(first.get("num_floor", 0)), times=times))
     values = sorted(((r["value"], desk.label(run)) for run, _, r in shown), key=lambda pair: pair[0])
     if len(values) > 1 and values[0][0] > 0:
@@ -170,4 +194,6 @@ def section(desk: Desk) -> Section | None:
     if not blocks:
         return None
     kind = "many" if len(runs) > 1 else "one"
-    return Section("compare", desk.words(f"compare.title.{kind}"), (Para(desk.words(f"compare.lead.{kind}"), "lead"), *blocks))
+    return Section(
+        "compare", desk.words(f"compare.title.{kind}"), (Para(desk.words(f"compare.lead.{kind}"), "lead"), *blocks)
+    )

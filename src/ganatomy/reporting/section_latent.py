@@ -16,7 +16,16 @@ from .records import RunRecord, finite
 from .words import count, num, percent, signed
 
 SHARES = ("visible_share", "noise_share", "bright_share", "class_flip", "top_class_share")
-COLUMNS = ("visible_share", "contrast", "sharpness", "noise_share", "bright_share", "confidence", "class_flip", "class_entropy")
+COLUMNS = (
+    "visible_share",
+    "contrast",
+    "sharpness",
+    "noise_share",
+    "bright_share",
+    "confidence",
+    "class_flip",
+    "class_entropy",
+)
 NEAR = 0.02
 """Ratios closer to 1 than this are called unchanged."""
 
@@ -48,7 +57,9 @@ def visible_reading(desk: Desk, latents: LatentRecord, value: float) -> str:
         return text
     ratio = float(np.mean(list(means.values()))) / control
     kind = "less" if ratio < 0.8 else "same" if ratio <= 1.25 else "more"
-    return text + words("join.sentences") + words(f"latent.control.{kind}", control=percent(control), ratio=num(ratio, 2))
+    return (
+        text + words("join.sentences") + words(f"latent.control.{kind}", control=percent(control), ratio=num(ratio, 2))
+    )
 
 
 def look_reading(desk: Desk, latents: LatentRecord, value: float) -> str:
@@ -85,14 +96,18 @@ def class_reading(desk: Desk, latents: LatentRecord, value: float, names: list[s
         for dim, index in tops.items():
             by_class.setdefault(names[index], []).append(str(dim))
         listed = [words("class.top.item", name=name, dims=words.listing(dims)) for name, dims in by_class.items()]
-        parts.append(words("class.top.one" if len(listed) == 1 else "class.top.many", items=words("list.semi").join(listed)))
+        parts.append(
+            words("class.top.one" if len(listed) == 1 else "class.top.many", items=words("list.semi").join(listed))
+        )
     return words("join.sentences").join(parts)
 
 
 def base_reading(desk: Desk, latents: LatentRecord) -> tuple[str, ...]:
     """Describe the unedited images."""
     words, record = desk.words, latents.record
-    first = words("base.drawn", codes=record.get("num_codes", 8), z_dim=record.get("z_dim", ""), seed=record.get("seed", 0))
+    first = words(
+        "base.drawn", codes=record.get("num_codes", 8), z_dim=record.get("z_dim", ""), seed=record.get("seed", 0)
+    )
     known = [m for m in ("contrast", "sharpness", "confidence", "class_entropy") if latents.base(m)]
     items = [f"{words.name('measure', m)} {shown(m, (latents.base(m) or {})['mean'])}" for m in known]
     if not items:
@@ -150,7 +165,9 @@ def difference_figures(desk: Desk, run: RunRecord, latents: LatentRecord) -> lis
     strength = {value: latents.means(value, "visible_share") for value in latents.values}
     mean = {value: float(np.mean(list(means.values()))) for value, means in strength.items() if means}
     order = words.listing([words("combined.item", value=f"{v:g}", share=percent(s)) for v, s in mean.items()])
-    title = words("fig.combined", run=label, rows=len(latents.dims) * len(latents.values), columns=latents.record["num_codes"])
+    title = words(
+        "fig.combined", run=label, rows=len(latents.dims) * len(latents.values), columns=latents.record["num_codes"]
+    )
     reading = (words("combined.order"), words("combined.shares", items=order) if order else "")
     rows = tuple(f"z[{dim}]={value:g}" for value in latents.values for dim in latents.dims)
     combined = picture_figure(desk, run, latents.file("combined"), title, reading, rows=rows)
@@ -248,7 +265,9 @@ def effect_figure(desk: Desk, run: RunRecord, latents: LatentRecord) -> Figure |
     first = words("atlas.how", n=size, latents=count(latents.record.get("num_latents_all", 0)))
     reading = (first, words("join.sentences").join(parts), concentration(desk, found))
     axis = Axis(words("axis.rank"), words("axis.visible"), title)
-    return desk.add(Figure(number, title, reading, chart=figures.effect_chart(f"fig{number}", effects, axis), legend=tuple(legend)))
+    return desk.add(
+        Figure(number, title, reading, chart=figures.effect_chart(f"fig{number}", effects, axis), legend=tuple(legend))
+    )
 
 
 def concentration(desk: Desk, found: dict[float, np.ndarray]) -> str:
@@ -280,8 +299,14 @@ def prior_table(desk: Desk, latents: LatentRecord) -> list[Block]:
     table = []
     for row in rows:
         is_first = row["prior"] == "normal"
-        gap = Cell("–", numeric=True) if is_first else with_error(row.get("difference"), row.get("difference_se"), is_signed=True)
-        table.append((Cell(words.name("prior", row["prior"])), with_error(row["value"], row.get("se"), is_signed=False), gap))
+        gap = (
+            Cell("–", numeric=True)
+            if is_first
+            else with_error(row.get("difference"), row.get("difference_se"), is_signed=True)
+        )
+        table.append(
+            (Cell(words.name("prior", row["prior"])), with_error(row["value"], row.get("se"), is_signed=False), gap)
+        )
     best = min(rows, key=lambda row: float(row["value"]))
     key = "prior.best.normal" if best["prior"] == "normal" else "prior.best.other"
     reading = words(key, name=words.name("prior", best["prior"]), value=num(best["value"]))
@@ -313,7 +338,7 @@ def section(desk: Desk, run: RunRecord) -> Section | None:
     latents = LatentRecord(run.dissect)
     words, label = desk.words, desk.label(run)
     lead = words(
-        "latent.lead", run=label, dims=words.listing([str(dim) for dim in latents.dims]), z_dim=run.dissect.get("z_dim", ""),
+        "latent.lead", run=label, dims=words.listing([str(dim) for dim in latents.dims]), z_dim=run.dissect["z_dim"],
         values=words.listing([f"{value:g}" for value in latents.values]),
     )  # fmt: skip
     blocks: list[Block] = [Para(lead, "lead"), *edit_figures(desk, run, latents)]

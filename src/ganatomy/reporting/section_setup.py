@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..config import TrainConfig
-from .blocks import Block, BoardRow, Cell, Facts, Headline, Heading, Para, Section, Table
+from .blocks import Block, BoardRow, Cell, Facts, Heading, Headline, Para, Section, Table
 from .desk import Desk
 from .records import RunRecord, finite
 from .section_claims import counted, grouped, tally
@@ -60,8 +60,15 @@ def board(desk: Desk) -> tuple[BoardRow, ...]:
     rows = [score_row(desk)]
     if any(run.classes for run in runs):
         covered = [sum(share >= COVERED_SHARE for share in shares_of(run)) for run in runs]
-        values = tuple(f"{n}\N{THIN SPACE}/\N{THIN SPACE}{len(shares_of(run))}" if run.classes else "–" for n, run in zip(covered, runs))
-        rows.append(BoardRow(words("board.classes"), words("board.classes.note", limit=percent(COVERED_SHARE)), values, is_key=True))
+        values = tuple(
+            f"{n}\N{THIN SPACE}/\N{THIN SPACE}{len(shares_of(run))}" if run.classes else "–"
+            for n, run in zip(covered, runs)
+        )
+        rows.append(
+            BoardRow(
+                words("board.classes"), words("board.classes.note", limit=percent(COVERED_SHARE)), values, is_key=True
+            )
+        )
     if any(run.confidence for run in runs):
         values = tuple(num(run.confidence["median"], 2) if run.confidence else "–" for run in runs)
         rows.append(BoardRow(words("board.confidence"), words("board.confidence.note"), values, is_key=True))
@@ -157,7 +164,12 @@ def networks_section(desk: Desk) -> Section | None:
         seen.add(key)
         label = desk.label(run)
         blocks.append(Heading(label, f"networks-{run.name}"))
-        head = (words("networks.layer"), words("networks.output"), words("networks.parameters"), words("networks.arithmetic"))
+        head = (
+            words("networks.layer"),
+            words("networks.output"),
+            words("networks.parameters"),
+            words("networks.arithmetic"),
+        )
         for kind, network, shape in (
             ("generator", registry.build_generator(config), (config.z_dim,)),
             ("discriminator", registry.build_discriminator(config), config.img_shape),
@@ -169,13 +181,18 @@ def networks_section(desk: Desk) -> Section | None:
 
 
 def stage_times(desk: Desk) -> list[tuple[str, str, bool]]:
-    """Return the times lab.json gives, by stage or as a whole, else those of the runs."""
-    words, given = desk.words, desk.records.lab.get("seconds")
-    if isinstance(given, dict):
-        return [(words("repro.stage", stage=name), duration(s, words), False) for name, s in given.items() if finite(s)]
-    rows = [(words("repro.train", run=desk.label(run)), duration(run.seconds, words), False) for run in desk.records.runs if run.seconds]
-    if finite(given):
-        rows.append((words("repro.total"), duration(float(given or 0), words), False))
+    """Return how long each stage of each run took, and all of them together."""
+    words, rows = desk.words, []
+    for run in desk.records.runs:
+        stages = {"train": run.seconds, "measure": run.timing.get("measure"), "dissect": run.timing.get("dissect")}
+        known = {stage: seconds for stage, seconds in stages.items() if finite(seconds)}
+        rows += [
+            (words(f"repro.time.{stage}", run=desk.label(run)), duration(seconds, words), False)
+            for stage, seconds in known.items()
+        ]
+    total = desk.records.lab.get("seconds")
+    if finite(total):
+        rows.append((words("repro.total"), duration(total, words), False))
     return rows
 
 
@@ -202,7 +219,9 @@ def reproduce_section(desk: Desk) -> Section:
     if features:
         rows.append((words("repro.features"), f"{features.get('name')} · SHA-256 {features.get('sha256')}", True))
     rows.append((words("repro.version"), f"ganatomy {lab.get('version') or environment.get('ganatomy') or '–'}", False))
-    rows.append((words("repro.python"), ", ".join(filter(None, [f"Python {environment.get('python', '–')}", packages])), False))
+    rows.append(
+        (words("repro.python"), ", ".join(filter(None, [f"Python {environment.get('python', '–')}", packages])), False)
+    )
     rows.append((words("repro.machine"), " · ".join(machine) or "–", False))
     rows.append((words("repro.device"), "; ".join(threads), False))
     rows += stage_times(desk)

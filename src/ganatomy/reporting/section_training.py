@@ -40,7 +40,12 @@ def loss_reading(desk: Desk, player: str, moved: Trend) -> str:
     return words("join.sentences").join(
         (
             words(f"loss.{moved.moves}", who=words(f"loss.who.{player}"), first=num(moved.first), last=num(moved.last)),
-            words(f"loss.{settled}", slope=signed(moved.slope, 2), scatter=num(moved.scatter, 2)),
+            words(
+                f"loss.{settled}",
+                slope=signed(moved.slope, 2),
+                drift=signed(moved.drift, 2),
+                scatter=num(moved.scatter, 2),
+            ),
             words(f"loss.{side}.{player}", level=num(level), gap=num(abs(gap), 2)),
         )
     )
@@ -101,7 +106,9 @@ def both_losses(desk: Desk, run: RunRecord, source: int | None) -> Figure | None
     reading = [words("loss.short")]
     if g and d:
         before, after = abs(g.first - d.first), abs(g.last - d.last)
-        change = "stays" if abs(after - before) <= 0.05 * max(before, after) else "shrinks" if after < before else "grows"
+        change = (
+            "stays" if abs(after - before) <= 0.05 * max(before, after) else "shrinks" if after < before else "grows"
+        )
         gap = words(f"gap.{change}", before=num(before), after=num(after))
         reading = [loss_reading(desk, "G", g), loss_reading(desk, "D", d), gap, score_reading(desk, run)]
     drawn = figures.loss_chart(
@@ -139,7 +146,9 @@ def middle_grid(desk: Desk, run: RunRecord, source: int | None) -> Figure | None
         reading.append(words("middle.scores", real=num(real, 2), fake=num(fake, 2)))
     before, after = pictures.change(run.samples[0][1], path), pictures.change(path, run.samples[-1][1])
     if before is not None and after is not None:
-        reading.append(words("middle.change" if after < before else "middle.more", before=num(before), after=num(after)))
+        reading.append(
+            words("middle.change" if after < before else "middle.more", before=num(before), after=num(after))
+        )
     shown = pictures.picture(path, title)
     return desk.add(Figure(number, title, (words("join.sentences").join(reading),), pictures=(shown,)))
 

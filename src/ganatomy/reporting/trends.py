@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..laboratory.curves import SETTLED_SDS
+
 
 @dataclass(frozen=True)
 class Trend:
@@ -26,8 +28,8 @@ class Trend:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the last fifth drifts by no more than its own scatter."""
-        return abs(self.drift) <= self.scatter
+        """Whether the last fifth drifts by at most twice its own scatter, as claim C11 defines it."""
+        return abs(self.drift) <= SETTLED_SDS * self.scatter
 
 
 def trend(nimg: np.ndarray, values: np.ndarray) -> Trend | None:

@@ -17,7 +17,7 @@ CATALOGUES = MappingProxyType({"en": en.TEXT, "zh": zh.TEXT})
 
 
 class Words:
-    """All human text of one language: `words("key", name=value)` fills in a sentence."""
+    """All human text of one language: `words("page.figure", n=3)` fills in a sentence."""
 
     def __init__(self, lang: str):
         if lang not in LANGS:

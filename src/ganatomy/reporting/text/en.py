@@ -42,7 +42,8 @@ TEXT: dict[str, str] = {
     "board.images.note": "repeats included",
     "board.time": "Training time",
     "board.time.note": "wall clock",
-    "tally": "The source makes {claims} claims. Tested run by run: holds {holds}, fails {fails}, undecided {undecided}.",
+    "tally": "The source makes {claims} claims. Tested run by run: holds {holds}, fails {fails}, undecided "
+    "{undecided}.",
     # setup
     "setup.title": "What was trained",
     "setup.lead.grey": "{data} has {n} training images of {height}×{width} grey pixels, scaled to [−1, 1]. "
@@ -69,14 +70,17 @@ TEXT: dict[str, str] = {
     "setup.ema": "Averaged generator",
     "setup.ema.value": "half-life {n} images",
     "setup.seed": "Seed",
-    "setup.assumption": "The source report does not print the training settings of its GAN. These are the ones of the "
-    "public course notebook that its networks come from: binary cross-entropy with the non-saturating generator loss, "
+    "setup.assumption": "The source report does not print the training settings of its GAN. These are the ones of "
+    "the "
+    "public course notebook that its networks come from: binary cross-entropy with the non-saturating generator "
+    "loss, "
     "SGD 0.03, batch 64, 3 epochs.",
     # training
     "training.title": "{run}: training",
     "training.lead.mlp": "Two fully connected networks play against each other: {run}'s generator turns 100 random "
     "numbers into a picture, its discriminator says how real a picture looks.",
-    "training.lead.dcgan": "{run} replaces full connections by convolutions, so that neighbouring pixels share weights "
+    "training.lead.dcgan": "{run} replaces full connections by convolutions, so that neighbouring pixels share "
+    "weights "
     "and a garment looks the same wherever it lies.",
     "axis.nimg": "training images shown (thousands)",
     "axis.loss": "loss",
@@ -99,16 +103,19 @@ TEXT: dict[str, str] = {
     "loss.rises": "{who} rises from {first} (mean of the first fifth) to {last} (last fifth).",
     "loss.falls": "{who} falls from {first} (mean of the first fifth) to {last} (last fifth).",
     "loss.stays": "{who} stays where it is: {first} on average in the first fifth, {last} in the last.",
-    "loss.settled": "In the last fifth it moves by {slope} per 10,000 images, less than its scatter of {scatter}: "
-    "it has settled.",
-    "loss.drifts": "In the last fifth it still moves by {slope} per 10,000 images, more than its scatter of {scatter} "
-    "can hide: it has not settled.",
+    "loss.settled": "Over the last fifth it drifts by {drift} ({slope} per 10,000 images), at most twice its "
+    "scatter of "
+    "{scatter}: it has settled.",
+    "loss.drifts": "Over the last fifth it still drifts by {drift} ({slope} per 10,000 images), more than twice its "
+    "scatter of {scatter}: it has not settled.",
     "loss.above.G": "That is {gap} above ln 2 ≈ {level}, G's loss against a D that cannot tell: D still wins.",
     "loss.near.G": "That is within its scatter of ln 2 ≈ {level}, G's loss against a D that cannot tell.",
     "loss.below.G": "That is {gap} below ln 2 ≈ {level}, G's loss against a D that cannot tell: D is being fooled.",
-    "loss.above.D": "That is {gap} above 2 ln 2 ≈ {level}, the loss of a D that only guesses: D is wrong and sure of it.",
+    "loss.above.D": "That is {gap} above 2 ln 2 ≈ {level}, the loss of a D that only guesses: D is wrong and sure "
+    "of it.",
     "loss.near.D": "That is within its scatter of 2 ln 2 ≈ {level}, the loss of a D that only guesses.",
-    "loss.below.D": "That is {gap} below 2 ln 2 ≈ {level}, the loss of a D that only guesses: D still tells them apart.",
+    "loss.below.D": "That is {gap} below 2 ln 2 ≈ {level}, the loss of a D that only guesses: D still tells them "
+    "apart.",
     "loss.short": "Too few records were written to read a trend from this curve.",
     "healthy.both": "This is the source's picture of a healthy run: G's loss falls while D's rises.",
     "healthy.half": "Only one of the two losses goes the way the source expects of a healthy run (G's down, D's up).",
@@ -125,14 +132,17 @@ TEXT: dict[str, str] = {
     "fig.middle": "{run} in mid-training, after {nimg} images",
     "middle.when": "The 64 fixed latents after {nimg} of {total} images ({epochs} epochs).",
     "middle.scores": "At this moment D's mean score is {fake} for generated and {real} for real images.",
-    "middle.change": "Since the start of training a pixel has changed by {before} grey levels on average; until the end "
+    "middle.change": "Since the start of training a pixel has changed by {before} grey levels on average; until "
+    "the end "
     "it will change by {after} more, so the larger part of the way lies behind.",
-    "middle.more": "Since the start of training a pixel has changed by {before} grey levels on average; until the end "
+    "middle.more": "Since the start of training a pixel has changed by {before} grey levels on average; until the "
+    "end "
     "it will change by {after} more, so the larger part of the way lies ahead.",
     "fig.final": "{run} at the end of training",
     "final.when": "The same 64 fixed latents at the end, after {nimg} images ({epochs} epochs).",
     "classes.none": "There is no feature network for these data, so classes were not counted.",
-    "classes.all": "Among {n} fresh samples the classifier finds every one of the {num} classes with at least {limit}; "
+    "classes.all": "Among {n} fresh samples the classifier finds every one of the {num} classes with at least "
+    "{limit}; "
     "the most frequent is {top} with {share}, where an even draw would give {even}.",
     "classes.some": "Among {n} fresh samples the most frequent class is {top} with {share}, where an even draw would "
     "give {even}; {covered} of {num} classes reach {limit}. Short of it: {rare}.",
@@ -140,7 +150,8 @@ TEXT: dict[str, str] = {
     # latent experiment
     "latent.title": "{run}: what the latent numbers do",
     "latent.lead": "A latent has {z_dim} numbers. Here the numbers {dims} are set to {values} in turn while the rest "
-    "stay as drawn. Every effect is compared with a control: the same number redrawn from N(0, 1) on the same latents.",
+    "stay as drawn. Every effect is compared with a control: the same number redrawn from N(0, 1) on the same "
+    "latents.",
     "latent.measured.title": "{run}: the latent numbers, measured",
     "latent.measured.lead": "The same edits on one page, where they change the picture, and what they do over many "
     "latents and over all numbers.",
@@ -177,33 +188,40 @@ TEXT: dict[str, str] = {
     "fig.combined": "{run}: all edits on one page, {rows} rows of {columns}",
     "fig.difference": "{run}: where each edit changes the picture",
     "fig.difference.one": "set to {value}",
-    "combined.order": "The rows run through the values, and within each value through the numbers; the columns are the "
+    "combined.order": "The rows run through the values, and within each value through the numbers; the columns are "
+    "the "
     "same latents throughout.",
     "combined.item": "{share} at {value}",
     "combined.shares": "From block to block the mean share of visibly changed pixels is {items}.",
-    "difference.how": "Light grey: unchanged; red: brighter than the unedited image; blue: darker. One row per number, "
+    "difference.how": "Light grey: unchanged; red: brighter than the unedited image; blue: darker. One row per "
+    "number, "
     "one column per latent.",
     "difference.ends": "At {value}, z[{dim_high}] changes most ({high} of the pixels) and z[{dim_low}] least ({low}).",
     "table.measures": "The chosen numbers, measured over {n} latents",
-    "table.measures.note": "Small: half of the 95 % interval over {n} latents. Control: the number redrawn from N(0, 1).",
+    "table.measures.note": "Small: half of the 95 % interval over {n} latents. Control: the number redrawn from "
+    "N(0, 1).",
     "table.number": "Number",
     "table.value": "Set to",
     "table.base": "unedited",
     "table.control": "control",
     "fig.atlas": "{run}: the effect of all {n} latent numbers",
-    "atlas.how": "Every one of the {n} numbers, sorted by its effect over {latents} latents; dots mark the chosen ones.",
+    "atlas.how": "Every one of the {n} numbers, sorted by its effect over {latents} latents; dots mark the chosen "
+    "ones.",
     "atlas.value": "At {value} the median number changes {median} of the pixels, z[{dim_low}] least with {low}, "
     "z[{dim_high}] most with {high}.",
-    "atlas.few": "The strongest {tenth} numbers make {share} of the total change at {value} (an even split would give "
+    "atlas.few": "The strongest {tenth} numbers make {share} of the total change at {value} (an even split would "
+    "give "
     "{even}): a few numbers do much of the work.",
-    "atlas.even": "The strongest {tenth} numbers make {share} of the total change at {value} (an even split would give "
+    "atlas.even": "The strongest {tenth} numbers make {share} of the total change at {value} (an even split would "
+    "give "
     "{even}): the work is spread over all numbers.",
     "prior.title": "Other noise than the training's",
     "prior.column": "Latents drawn from",
     "prior.value": "Fréchet distance",
     "prior.difference": "Against N(0, I)",
     "prior.note": "{n} images per distribution, from paired draws; small: standard error.",
-    "prior.best.normal": "The training distribution gives the lowest distance, {value}: the best noise is the one used "
+    "prior.best.normal": "The training distribution gives the lowest distance, {value}: the best noise is the one "
+    "used "
     "in training.",
     "prior.best.other": "The lowest distance, {value}, does not belong to the training distribution but to {name}.",
     "prior.diversity": "Latents scaled to a tenth keep {ratio} of the variety (mean feature distance of pairs).",
@@ -213,7 +231,8 @@ TEXT: dict[str, str] = {
     "compare.lead.many": "The same latents, the same axes, the same measures for all runs.",
     "compare.lead.one": "How the pictures came about, which classes they show and how far they are from real ones.",
     "fig.paired": "{first} and {second} from the same latents",
-    "paired.how": "In every pair of rows the upper one is {first}, the lower one {second}; each column of a pair is the "
+    "paired.how": "In every pair of rows the upper one is {first}, the lower one {second}; each column of a pair "
+    "is the "
     "same latent. The networks share the numbers, not their meaning.",
     "paired.change": "Two such pictures differ by {apart} grey levels per pixel on average.",
     "fig.losses": "Losses of {runs} on the same axes",
@@ -221,14 +240,17 @@ TEXT: dict[str, str] = {
     "losses.run": "{run} ends with G at {g} and D at {d} (means of the last fifth), {gap} apart.",
     "fig.strip": "{run}: eight latents from the first image to the last",
     "strip.how": "The same eight latents, after {times} training images.",
-    "strip.change": "From row to row the whole grid of 64 changes by {steps} grey levels per pixel; most happens between "
+    "strip.change": "From row to row the whole grid of 64 changes by {steps} grey levels per pixel; most happens "
+    "between "
     "{a} and {b} images.",
     "fig.classes": "Classes drawn by {runs}",
-    "classes.how": "The black line is the share of each class among real images, {even}.",
+    "classes.how": "The upright line is the share of each class among the real test images; an even share would be "
+    "{even}.",
     "classes.run.all": "{run} draws {top} most often ({share}) and {low} least ({least}); {distance} of its samples "
     "would have to change class to match the real shares.",
     "classes.run.rare": "{run} draws {top} most often ({share}); below {limit} are {rare}. {distance} of its samples "
     "would have to change class to match the real shares.",
+    "classes.missing": "Below {limit}, and counted as missing, are {names}.",
     "fig.score": "{name} of every run, with its floor",
     "score.protocol": "{name}: Fréchet distance between {num_gen} generated and {num_real} real test images in this "
     "project's own feature network. It is not an FID and compares only with itself.",
@@ -239,7 +261,8 @@ TEXT: dict[str, str] = {
     "score.ratio": "{loser} is {ratio} times as far from the real images as {winner}.",
     # networks and reproduction
     "networks.title": "The networks, layer by layer",
-    "networks.lead": "Built from the stored configuration. Shapes are channels × height × width; the last column shows "
+    "networks.lead": "Built from the stored configuration. Shapes are channels × height × width; the last column "
+    "shows "
     "how a convolution's output size, or a linear layer's parameter count, comes about.",
     "networks.generator": "Generator, {n} parameters",
     "networks.discriminator": "Discriminator, {n} parameters",
@@ -260,10 +283,12 @@ TEXT: dict[str, str] = {
     "repro.device": "Device",
     "repro.cores": "{n} cores",
     "repro.threads": "{n} threads",
-    "repro.stage": "Time: {stage}",
-    "repro.train": "Time: training {run}",
+    "repro.time.train": "Time to train {run}",
+    "repro.time.measure": "Time to measure {run}",
+    "repro.time.dissect": "Time to dissect {run}",
     "repro.total": "Time in all",
-    "repro.limits": "The same seed, versions, hardware and number of threads give the same numbers. Another processor or "
+    "repro.limits": "The same seed, versions, hardware and number of threads give the same numbers. Another "
+    "processor or "
     "another number of threads may change the last digits, and over a whole training more than these.",
     **en_claims.TEXT,
 }

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 TEXT: dict[str, str] = {
     "claims.title": "The source's claims, decided",
-    "claims.lead.open": "The source judged by eye. Here each of its {claims} claims has a number and a rule fixed beforehand. "
+    "claims.lead.open": "The source judged by eye. Here each of its {claims} claims has a number and a rule fixed "
+    "beforehand. "
     "Of {verdicts} verdicts: holds {holds}, fails {fails}, undecided {undecided}. Undecided means that the interval "
     "reaches over the threshold.",
     "claims.lead.decided": "The source judged by eye. Here each of its {claims} claims has a number and a rule fixed "
     "beforehand. Of {verdicts} verdicts: holds {holds}, fails {fails}, undecided {undecided}.",
-    "claims.scope.run": "“In this run” is what one training can say: the intervals cover latents and latent numbers, not "
+    "claims.marks": "Upright line: the threshold. Dot and bar: the value found and its 95 % interval. Hollow "
+    "circle: the control, the same test with the number redrawn from N(0, 1).",
+    "claims.scope.run": "“In this run” is what one training can say: the intervals cover latents and latent "
+    "numbers, not "
     "another seed. Three or more trainings would allow “for this recipe”.",
     "claims.scope.recipe": "“For this recipe” means that the intervals also cover different trainings.",
     "claims.run": "Run",
@@ -23,6 +27,16 @@ TEXT: dict[str, str] = {
     "verdict.undecided": "undecided",
     "scope.run": "in this run",
     "scope.recipe": "for this recipe",
+    "claim.control": "control {value}",
+    "claim.undecidable": "Not measured: {reason}",
+    "part.g_s_loss_mean_of_last_first_fifth": "G's loss, last fifth − first fifth",
+    "part.d_s_loss_mean_of_last_first_fifth": "D's loss, last fifth − first fifth",
+    "part.drift_of_g_s_loss_over_the_last_fifth_in_sd_of_its_scatter": "drift of G's loss in the last fifth, in "
+    "scatters",
+    "part.drift_of_d_s_loss_over_the_last_fifth_in_sd_of_its_scatter": "drift of D's loss in the last fifth, in "
+    "scatters",
+    "part.gap_between_the_losses_last_first_fifth": "gap between the losses, last fifth − first fifth",
+    "scope.runs": "in these runs",
     "claim.C1.says": "Setting a number to 0.1 changes almost nothing visible.",
     "claim.C1.rule": "for at least 90 % of the numbers the median image changes in at most 5 % of its pixels",
     "claim.C2.says": "Most latent numbers exceed 0.5 in size anyway.",

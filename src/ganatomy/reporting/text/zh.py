@@ -6,7 +6,7 @@ from . import zh_claims
 
 TEXT: dict[str, str] = {
     "list.comma": "、",
-    "list.and": "和",
+    "list.and": "、",
     "list.semi": "；",
     "join.sentences": "",
     "time.s": "{s} 秒",
@@ -23,9 +23,12 @@ TEXT: dict[str, str] = {
     "page.made": "由 ganatomy {version} 根据实验目录中的文件生成。",
     "page.scroll": "回到顶部",
     # headline
-    "answer.far": "在 {data} 上训练后，{best} 的生成图像与真实图像的弗雷歇距离为 {value}，{worst} 为 {other}，是前者的 {ratio} 倍。",
-    "answer.better": "在 {data} 上训练后，{best} 比 {worst} 更接近真实图像，但优势不大：弗雷歇距离分别为 {value} 与 {other}。",
-    "answer.level": "在 {data} 上训练后，{best} 与 {worst} 和真实图像的接近程度相当：弗雷歇距离分别为 {value} 与 {other}。",
+    "answer.far": "在 {data} 上训练后，{best} 的生成图像与真实图像的弗雷歇距离为 {value}，{worst} 为 {other}，"
+    "是前者的 {ratio} 倍。",
+    "answer.better": "在 {data} 上训练后，{best} 比 {worst} 更接近真实图像，但优势不大：弗雷歇距离分别为 {value} "
+    "与 {other}。",
+    "answer.level": "在 {data} 上训练后，{best} 与 {worst} 和真实图像的接近程度相当：弗雷歇距离分别为 {value} 与 "
+    "{other}。",
     "answer.one": "在 {data} 上训练后，{run} 的生成图像与真实测试图像的弗雷歇距离为 {value}。",
     "answer.unscored": "{runs}：在 {data} 上训练。该数据集没有配套的特征网络，因此只看损失与图像。",
     "board.score": "与测试图像的弗雷歇距离",
@@ -68,7 +71,8 @@ TEXT: dict[str, str] = {
     "二元交叉熵、非饱和生成器损失、SGD 0.03、批大小 64、3 个 epoch。",
     # training
     "training.title": "{run}：训练过程",
-    "training.lead.mlp": "两个全连接网络相互对抗：{run} 的生成器把 100 个随机数变成一张图像，判别器则判断图像有多真实。",
+    "training.lead.mlp": "两个全连接网络相互对抗：{run} 的生成器把 100 个随机数变成一张图像，"
+    "判别器则判断图像有多真实。",
     "training.lead.dcgan": "{run} 用卷积取代全连接，相邻像素共享权重，衣物出现在画面何处都按同样的方式处理。",
     "axis.nimg": "训练所见图像数（千张）",
     "axis.loss": "损失",
@@ -88,11 +92,13 @@ TEXT: dict[str, str] = {
     "fig.loss.both": "{run} 的两个损失",
     "loss.who.G": "生成器损失",
     "loss.who.D": "判别器损失",
-    "loss.rises": "{who}由前五分之一的均值 {first} 升至后五分之一的 {last}。",
-    "loss.falls": "{who}由前五分之一的均值 {first} 降至后五分之一的 {last}。",
-    "loss.stays": "{who}基本不变：前五分之一均值 {first}，后五分之一均值 {last}。",
-    "loss.settled": "最后五分之一里每 1 万张图像变化 {slope}，累计不超过自身波动 {scatter}，已趋于平稳。",
-    "loss.drifts": "最后五分之一里每 1 万张图像仍变化 {slope}，累计超过自身波动 {scatter}，尚未平稳。",
+    "loss.rises": "{who}由最初五分之一阶段的均值 {first} 升至最后五分之一阶段的 {last}。",
+    "loss.falls": "{who}由最初五分之一阶段的均值 {first} 降至最后五分之一阶段的 {last}。",
+    "loss.stays": "{who}基本不变：最初五分之一阶段均值 {first}，最后五分之一阶段均值 {last}。",
+    "loss.settled": "最后五分之一阶段累计漂移 {drift}（每一万张图像 {slope}），不超过自身波动 {scatter} 的两倍，"
+    "已趋于平稳。",
+    "loss.drifts": "最后五分之一阶段累计漂移 {drift}（每一万张图像 {slope}），超过自身波动 {scatter} 的两倍，"
+    "尚未平稳。",
     "loss.above.G": "它比 ln 2 ≈ {level}（D 无法分辨真假时的生成器损失）高 {gap}，判别器仍占上风。",
     "loss.near.G": "在自身波动范围内，它等于 ln 2 ≈ {level}，即 D 无法分辨真假时的生成器损失。",
     "loss.below.G": "它比 ln 2 ≈ {level}（D 无法分辨真假时的生成器损失）低 {gap}，判别器正被骗过。",
@@ -105,21 +111,25 @@ TEXT: dict[str, str] = {
     "healthy.opposite": "两个损失都不符合原报告对健康训练的预期（生成器下降、判别器上升）。",
     "healthy.settled": "到训练结束时两者都已平稳。",
     "healthy.moving": "两者尚未都平稳，训练还可继续。",
-    "scores.apart": "最后五分之一里，D 对真实图像的平均打分为 {real}，对生成图像为 {fake}；0.5 表示无法判断。",
-    "scores.close": "最后五分之一里，D 几乎无法分辨：对真实图像平均打分 {real}，对生成图像 {fake}。",
+    "scores.apart": "最后五分之一阶段，D 对真实图像的平均打分为 {real}，对生成图像为 {fake}；0.5 表示无法判断。",
+    "scores.close": "最后五分之一阶段，D 几乎无法分辨：对真实图像平均打分 {real}，对生成图像 {fake}。",
     "gap.shrinks": "两个损失彼此靠近：均值之差由 {before} 缩小到 {after}。",
     "gap.grows": "两个损失彼此远离：均值之差由 {before} 扩大到 {after}。",
     "gap.stays": "两个均值之差大致不变：开始为 {before}，结束为 {after}。",
     "fig.middle": "{run} 训练中期的生成图像（已见 {nimg} 张）",
     "middle.when": "64 个固定潜变量在已见 {nimg} 张图像时的生成结果（共 {total} 张，此时为 {epochs} 个 epoch）。",
     "middle.scores": "此刻 D 对生成图像的平均打分为 {fake}，对真实图像为 {real}。",
-    "middle.change": "从训练开始到此刻，每个像素平均变化 {before} 个灰度级；此后到结束还将变化 {after}，大部分路程已经走完。",
-    "middle.more": "从训练开始到此刻，每个像素平均变化 {before} 个灰度级；此后到结束还将变化 {after}，大部分路程还在后面。",
+    "middle.change": "从训练开始到此刻，每个像素平均变化 {before} 个灰度级；此后到结束还将变化 {after}，"
+    "大部分路程已经走完。",
+    "middle.more": "从训练开始到此刻，每个像素平均变化 {before} 个灰度级；此后到结束还将变化 {after}，"
+    "大部分路程还在后面。",
     "fig.final": "{run} 训练结束时的生成图像",
     "final.when": "同样 64 个固定潜变量在训练结束时的生成结果（已见 {nimg} 张图像，{epochs} 个 epoch）。",
     "classes.none": "该数据集没有配套的特征网络，因此没有统计类别。",
-    "classes.all": "在 {n} 个新样本中，分类器认出的 {num} 个类别占比全部不低于 {limit}；最多的是{top}，占 {share}（均匀分布应为 {even}）。",
-    "classes.some": "在 {n} 个新样本中，最多的类别是{top}，占 {share}（均匀分布应为 {even}）；{num} 个类别中有 {covered} 个达到 {limit}，"
+    "classes.all": "在 {n} 个新样本中，分类器认出的 {num} 个类别占比全部不低于 {limit}；最多的是{top}，占 "
+    "{share}（均匀分布应为 {even}）。",
+    "classes.some": "在 {n} 个新样本中，最多的类别是{top}，占 {share}（均匀分布应为 {even}）；{num} 个类别中有 "
+    "{covered} 个达到 {limit}，"
     "未达到的是{rare}。",
     "classes.confidence": "分类器置信度的中位数为 {median}。",
     # latent experiment
@@ -172,9 +182,12 @@ TEXT: dict[str, str] = {
     "table.control": "对照",
     "fig.atlas": "{run}：全部 {n} 个潜变量维度的效应",
     "atlas.how": "全部 {n} 个维度按其在 {latents} 个潜变量上的效应排序，圆点为所选维度。",
-    "atlas.value": "设为 {value} 时，效应居中的维度改变 {median} 的像素，z[{dim_low}] 最小，为 {low}，z[{dim_high}] 最大，为 {high}。",
-    "atlas.few": "设为 {value} 时，效应最强的 {tenth} 个维度占总变化的 {share}（平均分配应为 {even}）：少数维度起了主要作用。",
-    "atlas.even": "设为 {value} 时，效应最强的 {tenth} 个维度占总变化的 {share}（平均分配应为 {even}）：作用分散在全部维度上。",
+    "atlas.value": "设为 {value} 时，效应居中的维度改变 {median} 的像素，z[{dim_low}] 最小，为 {low}，"
+    "z[{dim_high}] 最大，为 {high}。",
+    "atlas.few": "设为 {value} 时，效应最强的 {tenth} 个维度占总变化的 {share}（平均分配应为 {even}）："
+    "少数维度起了主要作用。",
+    "atlas.even": "设为 {value} 时，效应最强的 {tenth} 个维度占总变化的 {share}（平均分配应为 {even}）："
+    "作用分散在全部维度上。",
     "prior.title": "换用与训练不同的噪声",
     "prior.column": "潜变量的分布",
     "prior.value": "弗雷歇距离",
@@ -189,7 +202,8 @@ TEXT: dict[str, str] = {
     "compare.lead.many": "各模型使用同样的潜变量、同样的坐标轴、同样的度量。",
     "compare.lead.one": "图像如何逐步形成，包含哪些类别，与真实图像相距多远。",
     "fig.paired": "同样的潜变量下的 {first} 与 {second}",
-    "paired.how": "每两行为一组，上行为 {first}，下行为 {second}；组内同列为同一个潜变量。两个网络共用这些数值，但赋予的含义不同。",
+    "paired.how": "每两行为一组，上行为 {first}，下行为 {second}；组内同列为同一个潜变量。两个网络共用这些数值，"
+    "但赋予的含义不同。",
     "paired.change": "这样的两张图像平均每个像素相差 {apart} 个灰度级。",
     "fig.losses": "同一坐标轴下 {runs} 的损失",
     "losses.how": "两幅图坐标轴相同。",
@@ -198,11 +212,15 @@ TEXT: dict[str, str] = {
     "strip.how": "同样八个潜变量，依次在已见 {times} 张训练图像之后。",
     "strip.change": "逐行看，64 张图像整体每个像素平均变化 {steps} 个灰度级；变化最大的是 {a} 到 {b} 张之间。",
     "fig.classes": "{runs} 生成的类别分布",
-    "classes.how": "黑线为各类别在真实图像中的占比，{even}。",
-    "classes.run.all": "{run} 生成最多的是{top}（{share}），最少的是{low}（{least}）；要与真实占比一致，需有 {distance} 的样本改换类别。",
-    "classes.run.rare": "{run} 生成最多的是{top}（{share}）；低于 {limit} 的有{rare}。要与真实占比一致，需有 {distance} 的样本改换类别。",
+    "classes.how": "竖线为各类别在真实测试图像中的占比；平均分配为 {even}。",
+    "classes.run.all": "{run} 生成最多的是{top}（{share}），最少的是{low}（{least}）；要与真实占比一致，需有 "
+    "{distance} 的样本改换类别。",
+    "classes.run.rare": "{run} 生成最多的是{top}（{share}）；低于 {limit} 的有{rare}。要与真实占比一致，需有 "
+    "{distance} 的样本改换类别。",
+    "classes.missing": "低于 {limit}、视为缺失的类别：{names}。",
     "fig.score": "各模型的 {name} 及其下限",
-    "score.protocol": "{name}：{num_gen} 张生成图像与 {num_real} 张真实测试图像在本项目特征网络中的弗雷歇距离。它不是 FID，只能与自身比较。",
+    "score.protocol": "{name}：{num_gen} 张生成图像与 {num_real} 张真实测试图像在本项目特征网络中的弗雷歇距离。"
+    "它不是 FID，只能与自身比较。",
     "score.run.sets": "{run}：{value} ± {spread}（{sets} 组独立样本的均值与标准差）。",
     "score.run.one": "{run}：{value}（仅一组样本，无离散程度）。",
     "score.floor": "下限为 {floor}，即另外 {n} 张真实图像与同样测试图像的距离：{times}。",
@@ -230,9 +248,11 @@ TEXT: dict[str, str] = {
     "repro.device": "设备",
     "repro.cores": "{n} 核",
     "repro.threads": "{n} 线程",
-    "repro.stage": "用时：{stage}",
-    "repro.train": "用时：训练 {run}",
+    "repro.time.train": "训练 {run} 用时",
+    "repro.time.measure": "评测 {run} 用时",
+    "repro.time.dissect": "剖析 {run} 用时",
     "repro.total": "总用时",
-    "repro.limits": "随机种子、软件版本、硬件与线程数都相同时，数值完全一致。换用其他处理器或线程数，末几位可能不同，经过整个训练后差异会更大。",
+    "repro.limits": "随机种子、软件版本、硬件与线程数都相同时，数值完全一致。换用其他处理器或线程数，"
+    "末几位可能不同，经过整个训练后差异会更大。",
     **zh_claims.TEXT,
 }

@@ -8,6 +8,8 @@ TEXT: dict[str, str] = {
     "共 {verdicts} 个判定：成立 {holds}，不成立 {fails}，未定 {undecided}（区间跨越阈值）。",
     "claims.lead.decided": "原报告的结论全凭目测。这里为其 {claims} 条论断各定一个统计量，并事先给出判据。"
     "共 {verdicts} 个判定：成立 {holds}，不成立 {fails}，未定 {undecided}。",
+    "claims.marks": "竖线为阈值；圆点与色条为测得的值及其 95 % 区间；空心圆为对照，即把该维由 N(0, 1) "
+    "重新抽取后作同样的检验。",
     "claims.scope.run": "“本次训练中”指单次训练所能支持的结论：区间只涵盖潜变量样本与潜变量维度，不涵盖其他随机种子。"
     "有三次或更多训练时，才能说“对该训练方案”。",
     "claims.scope.recipe": "“对该训练方案”指区间同时涵盖多次独立训练。",
@@ -22,6 +24,16 @@ TEXT: dict[str, str] = {
     "verdict.undecided": "未定",
     "scope.run": "本次训练中",
     "scope.recipe": "对该训练方案",
+    "claim.control": "对照 {value}",
+    "claim.undecidable": "未能测定：{reason}",
+    "part.g_s_loss_mean_of_last_first_fifth": "G 的损失：最后五分之一 − 最初五分之一",
+    "part.d_s_loss_mean_of_last_first_fifth": "D 的损失：最后五分之一 − 最初五分之一",
+    "part.drift_of_g_s_loss_over_the_last_fifth_in_sd_of_its_scatter": "G "
+    "的损失在最后五分之一阶段的漂移（以波动为单位）",
+    "part.drift_of_d_s_loss_over_the_last_fifth_in_sd_of_its_scatter": "D "
+    "的损失在最后五分之一阶段的漂移（以波动为单位）",
+    "part.gap_between_the_losses_last_first_fifth": "两个损失之差：最后五分之一 − 最初五分之一",
+    "scope.runs": "这几次训练中",
     "claim.C1.says": "把某一维设为 0.1，图像几乎没有可见变化。",
     "claim.C1.rule": "至少 90 % 的维度上，可见变化像素占比的中位数不超过 5 %",
     "claim.C2.says": "多数潜变量分量的绝对值本来就大于 0.5。",

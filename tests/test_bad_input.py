@@ -1,0 +1,301 @@
+"""Bad input through the real command line: an answer in words, the right exit code, no traceback.
+
+Every message must hold what was given, what is allowed and what to do; the cases say which words those are.
+"""
+
+import dataclasses
+import gzip
+import json
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganatomy import presets
+from ganatomy.config import resolve
+from ganatomy.datasets.catalog import FILES
+from ganatomy.training.run import create_run, open_run
+from ganatomy.training.session import run_training
+
+
+def refused(done: subprocess.CompletedProcess[str], *words: object, code: int = 2) -> str:
+    """Check code and words (line breaks and the boxes of option errors do not count); return the message."""
+    message = re.sub(r"[\s│╭╮╰╯─]+", " ", done.stderr)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert done.stdout == ""
+    for word in words:
+        assert str(word) in message, (word, message)
+    return message
+
+
+@pytest.fixture(scope="module")
+def tiny_run(tmp_path_factory, tiny_dataset) -> Path:
+    """A finished run of two steps on the made-up set: a real run folder, made in this process."""
+    config = resolve(
+        dataclasses.replace(
+            presets.gan(), batch_size=8, total_nimg=16, num_train=len(tiny_dataset.train),
+            data="fashion-mnist", data_sha256=tiny_dataset.sha256,
+        )
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    create_run(folder, config, "test")
+    list(run_training(open_run(folder), tiny_dataset, say=lambda message: None))
+    assert open_run(folder).is_finished
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained_run(tmp_path_factory, ganatomy, data_dir) -> Path:
+    """A finished run of ten steps on Fashion-MNIST, by the command line."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    done = ganatomy("train", "gan", "--data-dir", data_dir, "--num-threads", 1, "--total-nimg", 640, "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["trian", "gan"], ["unknown verb 'trian'", "allowed: lab, train, sample", "Did you mean 'train'?"]),
+        (["train", "dcgn"], ["unknown preset 'dcgn'", "allowed: gan, gan-adam, dcgan", "Did you mean 'dcgan'?"]),
+        (["train"], ["give a preset (gan, gan-adam, dcgan), or --resume RUN"]),
+        (["train", "gan", "--batch-siz", "3"], ["--batch-siz", "Perhaps you meant: --batch-size INT", "--help"]),
+        (["lab", "--bugdet", "smoke"], ["--bugdet", "Perhaps you meant: --budget", "--help"]),
+        (["lab", "--budget", "smok"], ["unknown budget 'smok'", "allowed: smoke, quick, full", "mean 'smoke'?"]),
+        (["lab", "--lang", "fr"], ["'fr'", "--lang", "('en', 'zh')"]),
+        (["lab", "--data", "fashon-mnist"], ["unknown data set 'fashon-mnist'", "Did you mean 'fashion-mnist'?"]),
+        (["train", "gan", "--optimizer", "adm"], ["'adm'", "('sgd', 'adam')"]),
+        (["train", "gan", "--device", "gpu"], ["unknown device 'gpu'", "allowed: auto, cpu, cuda, mps"]),
+        (["train", "gan", "--lr-g", "nan"], ["lr_g is nan; it must be greater than 0"]),
+        (["train", "gan", "--total-nimg", "0"], ["total_nimg is 0; it must be greater than 0"]),
+        (["train", "gan", "--seed", "-1"], ["seed is -1; it must be 0 or more"]),
+        (["train", "gan", "--lr-d", "fast"], ["--lr-d", "'fast'", "--help"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and value[0] in ("train", "lab", "trian") else "",
+)
+def test_words_and_numbers_on_the_command_line(ganatomy, tmp_path, words, expected, request):
+    more = []
+    if "--device" in words:
+        more = ["--data-dir", request.getfixturevalue("data_dir")]
+    refused(ganatomy(*words, *more, cwd=tmp_path), *expected)
+    assert list(tmp_path.iterdir()) == []  # before any work
+
+
+def idx(values: np.ndarray) -> bytes:
+    return struct.pack(f">4B{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.astype(np.uint8).tobytes()
+
+
+def write_data(root: Path, damaged: bytes | None, name: str = FILES[0]) -> Path:
+    """Four small files that look like Fashion-MNIST's, one of them replaced."""
+    folder = root / "fashion-mnist"
+    folder.mkdir(parents=True)
+    draw = np.random.default_rng(0)
+    for file in FILES:
+        values = draw.integers(0, 256, (500, 28, 28)) if "images" in file else draw.integers(0, 10, 500)
+        (folder / f"{file}.gz").write_bytes(gzip.compress(idx(values)))
+    if damaged is not None:
+        (folder / f"{name}.gz").write_bytes(damaged)
+    return folder / f"{name}.gz"
+
+
+def damaged_files() -> dict[str, tuple[bytes, str, str]]:
+    """Case -> (content, file it replaces, words)."""
+    images = idx(np.random.default_rng(0).integers(0, 256, (500, 28, 28)))
+    packed = gzip.compress(images)
+    flipped = bytearray(packed)
+    flipped[len(flipped) // 2] ^= 0xFF
+    wrong_magic = b"\x00\x00\x0d\x03" + images[4:]
+    too_few = gzip.compress(idx(np.zeros(499, np.uint8)))
+    return {
+        "truncated gzip": (packed[: len(packed) // 2], FILES[0], "is cut short: its gzip data ends too early"),
+        "corrupt gzip": (bytes(flipped), FILES[0], "is damaged: it cannot be unpacked as gzip"),
+        "wrong magic": (gzip.compress(wrong_magic), FILES[0], "magic"),
+        "too short for its dimensions": (gzip.compress(images[:-1]), FILES[0], "of the 500 x 28 x 28 values announced"),
+        "labels that don't fit": (too_few, FILES[1], "holds 500 images"),
+        "another file": (packed, FILES[0], "the SHA-256 of its uncompressed content is"),
+    }
+
+
+@pytest.mark.parametrize("case", damaged_files())
+def test_damaged_data(ganatomy, tmp_path, case):
+    content, name, words = damaged_files()[case]
+    path = write_data(tmp_path / "data", content, name)
+    out = tmp_path / "out"
+    done = ganatomy("train", "gan", "--data-dir", tmp_path / "data", "--out", out)
+    message = refused(done, path, words)
+    assert "copy or download" in message.lower()
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("way", ["--data-dir", "GANATOMY_DATA"])
+def test_a_damaged_set_is_never_passed_over(ganatomy, tmp_path, way):
+    """Wherever it is found first, it is an error, also where other places might hold a good one."""
+    path = write_data(tmp_path, b"\x1f\x8b broken")
+    words, env = (["--data-dir", tmp_path], {}) if way == "--data-dir" else ([], {"GANATOMY_DATA": str(tmp_path)})
+    refused(ganatomy("lab", "--budget", "smoke", "--out", tmp_path / "out", *words, env=env), path, "Delete it, then")
+
+
+@pytest.mark.parametrize("where", ["missing", "empty"])
+def test_a_data_folder_without_data(ganatomy, tmp_path, where):
+    if where == "empty":
+        (tmp_path / "data").mkdir()
+    refused(ganatomy("train", "gan", "--data-dir", tmp_path / "data"), "--data-dir", tmp_path / "data", "fashion-mnist")
+
+
+@pytest.mark.parametrize("dims", ["3,100", "-1"])
+def test_latent_numbers_that_do_not_exist(ganatomy, tiny_run, dims):
+    bad = dims.rsplit(",", 1)[-1]
+    done = ganatomy("dissect", tiny_run, f"--dims={dims}")
+    refused(done, f"latent number {bad} does not exist", "100 numbers, 0 to 99")
+
+
+def test_latent_numbers_that_do_not_exist_in_a_lab(ganatomy, data_dir, tmp_path):
+    done = ganatomy("lab", "--budget", "smoke", "--dims", "3,100", "--data-dir", data_dir, "--out", tmp_path / "out")
+    refused(done, "latent number 100 does not exist", "0 to 99")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--values", "0.1,nan"], ["the edit value nan is not a finite number", "such as 0.1,5,20"]),
+        (["--values=-inf"], ["the edit value -inf is not a finite number"]),
+        (["--dims", "3,x"], ["--dims", "'3,x' is not a list such as 3,17,42"]),
+        (["--num-dims", "101"], ["num_dims is 101", "choose 1 to 100"]),
+        (["--pick", "best"], ["'best'", "random", "top"]),
+    ],
+)
+def test_values_that_cannot_be_edited(ganatomy, tiny_run, words, expected):
+    refused(ganatomy("dissect", tiny_run, *words), *expected)
+    assert not (tiny_run / "dissect").exists()
+
+
+def test_latents_that_are_not_finite(ganatomy, tiny_run, tmp_path):
+    z = np.zeros((3, 100), np.float32)
+    z[1, 7] = np.nan
+    np.save(tmp_path / "z.npy", z)
+    done = ganatomy("sample", tiny_run, "--latents", tmp_path / "z.npy", "--out", tmp_path / "x.npy")
+    refused(done, tmp_path / "z.npy", "latent 1 has values that are not finite", "every number must be finite")
+    np.save(tmp_path / "z.npy", np.zeros((3, 99), np.float32))
+    done = ganatomy("sample", tiny_run, "--latents", tmp_path / "z.npy", "--out", tmp_path / "x.npy")
+    refused(done, "has shape [3, 99]; this generator needs [N, 100]")
+    assert not (tmp_path / "x.npy").exists()
+
+
+@pytest.mark.parametrize("verb", ["dissect", "report", "resume"])
+def test_folders_that_are_not_runs(ganatomy, tmp_path, verb):
+    message = refused(ganatomy(*(["train", "--resume"] if verb == "resume" else [verb]), tmp_path), tmp_path)
+    assert "is not a" in message or "neither" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there(ganatomy, tmp_path):
+    folder = tmp_path / "nowhere"
+    refused(ganatomy("measure", folder), folder, "is not a folder", "printed by `ganatomy train`")
+
+
+@pytest.mark.parametrize("verb", ["measure", "report"])
+def test_a_run_of_a_newer_schema(ganatomy, tiny_run, tmp_path, verb):
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    path = folder / "config.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(record | {"schema": 99}), encoding="utf-8")
+    refused(ganatomy(verb, folder), path, "has schema 99", "reads up to 1", "Update ganatomy")
+
+
+def test_a_run_with_a_damaged_configuration(ganatomy, tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    (folder / "config.json").write_text("{", encoding="utf-8")
+    refused(ganatomy("measure", folder), folder / "config.json", "cannot be read as JSON")
+
+
+def test_a_damaged_snapshot(ganatomy, tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    for path in (folder / "snapshots").iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
+    done = ganatomy("sample", folder, "--out", tmp_path / "x.npy")
+    refused(done, "snapshot", folder / "snapshots", "is damaged")
+
+
+@pytest.mark.parametrize("verb", ["train", "lab", "sample"])
+def test_an_output_that_cannot_be_written(ganatomy, tiny_run, tmp_path, verb, request):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    out = tmp_path / "file" / "sub" / "x.npy"
+    words = ["sample", tiny_run]
+    if verb != "sample":
+        data = ["--data-dir", request.getfixturevalue("data_dir")]
+        words = ["train", "gan", *data] if verb == "train" else ["lab", "--budget", "smoke", *data]
+    given = out.parent if verb == "sample" else out
+    refused(ganatomy(*words, "--out", out), given, "cannot be written", "Choose another with --out")
+
+
+def test_an_output_of_an_unknown_kind(ganatomy, tiny_run, tmp_path):
+    done = ganatomy("sample", tiny_run, "--num", 1, "--out", tmp_path / "x.jpg")
+    refused(done, "x.jpg ends in .jpg", "allowed: .npy, .npz, .png, or a folder")
+
+
+def test_a_folder_that_holds_another_run(ganatomy, trained_run, data_dir):
+    done = ganatomy("train", "gan", "--data-dir", data_dir, "--total-nimg", 640, "--out", trained_run)
+    refused(done, trained_run, "already holds a run", f"train --resume {trained_run}", "choose another --out")
+
+
+def test_a_changed_configuration_is_refused_with_every_difference(ganatomy, trained_run, data_dir):
+    more = ["--seed", 5, "--batch-size", 32, "--data-dir", data_dir]
+    done = ganatomy("train", "--resume", trained_run, *more)
+    refused(done, "its settings cannot change", "seed: 0 -> 5", "batch_size: 64 -> 32", "--init-from")
+
+
+def unfinished(run: Path, folder: Path) -> Path:
+    """A copy of a finished run as a stopped process leaves it: at its newest checkpoint, which is not the end."""
+    shutil.copytree(run, folder)
+    newest = max((folder / "checkpoints").iterdir())
+    shutil.rmtree(newest)
+    (folder / "status.json").unlink()
+    return folder
+
+
+def test_a_damaged_checkpoint_falls_back_loudly(ganatomy, trained_run, data_dir, tmp_path):
+    folder = unfinished(trained_run, tmp_path / "run")
+    left = max((folder / "checkpoints").iterdir())
+    whole = shutil.copytree(left, folder / "checkpoints" / "checkpoint-000000639")
+    (whole / "state.safetensors").write_bytes((left / "state.safetensors").read_bytes()[:-100])
+    done = ganatomy("train", "--resume", folder, "--data-dir", data_dir)
+    assert done.returncode == 0, done.stderr
+    assert f"checkpoint {whole} is damaged" in done.stderr
+    assert open_run(folder).is_finished
+
+
+def test_damaged_checkpoints_fail_in_mid_run(ganatomy, trained_run, data_dir, tmp_path):
+    folder = unfinished(trained_run, tmp_path / "run")
+    for path in (folder / "checkpoints").glob("*/state.safetensors"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    done = ganatomy("train", "--resume", folder, "--data-dir", data_dir)
+    refused(done, folder / "checkpoints", "are damaged", "Restore one from a copy", "--init-from", code=1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+def test_disk_full_in_mid_run(ganatomy, trained_run, data_dir, tmp_path):
+    """A limit on file sizes stands for a full disk: the first checkpoint (about 1.3 MB) does not fit."""
+    import resource
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+
+    out = tmp_path / "run"
+    done = ganatomy(
+        "train", "gan", "--data-dir", data_dir, "--total-nimg", 640, "--checkpoint-nimg", 128, "--out", out,
+        "--num-threads", 1, preexec_fn=limit,
+    )  # fmt: skip
+    refused(done, "could not save a checkpoint", "Free some space, then resume the run", code=1)
+    assert open_run(out).status["state"] == "failed"
+    done = ganatomy("train", "--resume", out, "--data-dir", data_dir)
+    assert done.returncode == 0, done.stderr
+    assert open_run(out).is_finished

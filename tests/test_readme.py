@@ -1,0 +1,116 @@
+"""The README's commands and its Python example run, made small; its tree and its verbs are the real ones."""
+
+import functools
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ganatomy as ga
+from ganatomy import cli, presets
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+SMALLER = {
+    "train": ["--total-nimg", "640", "--num-threads", "1"],
+    "measure": ["--num-sets", "1"],
+    "dissect": ["--num-latents", "8", "--num-latents-all", "4", "--num-prior-img", "20"],
+    "lab": ["--budget", "smoke"],
+}
+"""Options per verb that make its work small; they take the place of those given."""
+
+
+def small(words: list[str]) -> list[str]:
+    """Return a command with its verb's small options in place of the same ones given."""
+    options = [] if "--resume" in words else SMALLER.get(words[0], [])
+    kept, skip = [], False
+    for word in words:
+        if not skip and word not in options[::2]:
+            kept.append(word)
+        skip = word in options[::2]
+    return kept + options
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """Every `ganatomy` command, and `make lab` as the command it stands for."""
+    found = []
+    for line in "".join(blocks("sh")).splitlines():
+        words = shlex.split(line)
+        if words[:2] == ["make", "lab"]:
+            more = [word.removeprefix("ARGS=") for word in words[2:]]
+            found.append(["lab", *shlex.split(" ".join(more))])
+        elif words[0] == "ganatomy":
+            found.append(words[1:])
+        else:
+            assert words == ["make", "test"], f"no test knows how to run {line!r}"
+    return found
+
+
+def test_every_verb_has_an_example_and_a_row():
+    verbs = {verb.__name__ for verb in cli.VERBS}
+    assert {words[0] for words in commands()} == verbs
+    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == verbs
+
+
+def test_every_place_of_the_tree_exists():
+    tree = next(block for block in blocks("") if block.startswith("src/ganatomy/"))
+    found = 0
+    for line in tree.splitlines()[1:]:
+        folder = line.split()[0] if line.split()[0].endswith("/") else ""
+        for name in re.findall(r"\w+\.py", line):
+            assert (REPOSITORY / "src" / "ganatomy" / folder / name).exists(), (folder, name)
+            found += 1
+    assert found > 25
+    for link in re.findall(r"\]\(([\w./-]+\.md)\)", README):
+        assert (REPOSITORY / link).exists(), link
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="make")
+def test_make_lab_is_the_command(tmp_path):
+    """`make lab` runs the lab with ARGS; the environment is taken as installed."""
+    done = subprocess.run(
+        ["make", "--dry-run", "--assume-old=.venv", "lab", "ARGS=--budget smoke"],
+        cwd=REPOSITORY, capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == ".venv/bin/ganatomy lab --budget smoke"
+
+
+def test_commands_run(ganatomy, data_dir, tmp_path):
+    for words in commands():
+        done = ganatomy(*small(words), cwd=tmp_path, env={"GANATOMY_DATA": str(data_dir)})
+        assert done.returncode == 0, (words, done.stderr)
+    run = tmp_path / "runs" / "my-dcgan"
+    assert (tmp_path / "samples.png").exists()
+    for name in ("measure.json", "dissect/dissect.json", "report.html", "report.md"):
+        assert (run / name).exists(), name
+    (lab,) = (tmp_path / "runs").glob("lab-*")
+    assert (lab / "report.html").exists()
+
+
+def test_python_example_runs(data_dir, tmp_path, monkeypatch):
+    """As written, with a short training and few samples put in its place."""
+    from ganatomy.latent import dissection
+    from ganatomy.metrics import evaluate
+
+    (code,) = blocks("python")
+    short = presets.dcgan()
+    monkeypatch.setitem(presets.PRESETS, "dcgan", lambda: type(short)(**{**short.to_dict(), "total_nimg": 256}))
+    monkeypatch.setattr(evaluate, "measure", functools.partial(evaluate.measure, num_gen=100))
+    small = functools.partial(dissection.DissectConfig, num_latents=4, num_latents_all=2, num_prior_img=20)
+    monkeypatch.setattr(dissection, "DissectConfig", small)
+    monkeypatch.setenv("GANATOMY_DATA", str(data_dir))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    run = names["run"]
+    assert names["ga"] is ga
+    for name in ("measure.json", "dissect/dissect.json", "report.html"):
+        assert (Path(run) / name).exists(), name
