@@ -53,16 +53,19 @@ def page(labs: dict[int, Path], budget: str) -> str:
     }
     claims = decide_claims(evidence)
     seeds = " ".join(map(str, labs))
+    name = first["data"]["name"]
+    lengths = {recipe: _run(first, recipe)["total_nimg"] for recipe in RECIPES}
+    shown = " and ".join(f"{recipe} on {nimg:,} images" for recipe, nimg in lengths.items())
     return "\n".join(
         [
             "# Results",
             "",
-            f"The {budget} lab on {first['data']['name']}, seeds {seeds}: n = {len(labs)} trainings per recipe, "
-            f"{' and '.join(f'{r} on {_run(first, r)[1]['total_nimg']:,} images' for r in RECIPES)}.",
+            f"The {budget} lab on {name}, seeds {seeds}: n = {len(labs)} trainings per recipe, {shown}.",
             "",
-            f"Command: `python -m benchmarks.results --seeds {seeds} --budget {budget}`. Hardware: {environment['cpu']}, "
-            f"{environment['num_threads']} threads. Versions: ganatomy {first['version']}, Python "
-            f"{environment['python']}, {packages}. Data: SHA-256 {first['data']['sha256']}.",
+            f"Command: `python -m benchmarks.results --seeds {seeds} --budget {budget}`. "
+            f"Hardware: {environment['cpu']} ({environment['cpu_capability']}), {environment['num_threads']} threads. "
+            f"Versions: ganatomy {first['version']}, Python {environment['python']}, {packages}. "
+            f"Data: SHA-256 {first['data']['sha256']}.",
             "",
             "## Scores",
             "",
@@ -82,49 +85,52 @@ def page(labs: dict[int, Path], budget: str) -> str:
     )
 
 
-def _run(record: dict[str, Any], recipe: str) -> tuple[str, dict[str, Any]]:
-    return next((name, run) for name, run in record["runs"].items() if run["preset"] == recipe)
+def _run(record: dict[str, Any], recipe: str) -> dict[str, Any]:
+    return next(run for run in record["runs"].values() if run["preset"] == recipe)
 
 
 def score_table(records: dict[int, dict[str, Any]]) -> list[str]:
     """Return one row per recipe and score: mean, standard deviation over trainings, spread over sample sets."""
     rows = [
-        "| recipe | score | mean over trainings | sd over trainings | each training (sd over its sample sets) | floor |",
+        "| recipe | score | mean of trainings | sd of trainings | each training (sd of its sample sets) | floor |",
         "|---|---|---|---|---|---|",
     ]
     for recipe in RECIPES:
-        runs = [_run(record, recipe)[1] for record in records.values()]
+        runs = [_run(record, recipe) for record in records.values()]
         for name in runs[0]["scores"]:
             scores = [run["scores"][name] for run in runs]
             values = [score["value"] for score in scores]
             each = ", ".join(f"{score['value']:.3f} ({score['spread']:.3f})" for score in scores)
             spread = f"{statistics.stdev(values):.3f}" if len(values) > 1 else "one training"
-            rows.append(
-                f"| {recipe} | `{name}` | {statistics.fmean(values):.3f} | {spread} | {each} | {scores[0]['floor']:.4f} |"
-            )
+            mean, floor = statistics.fmean(values), scores[0]["floor"]
+            rows.append(f"| {recipe} | `{name}` | {mean:.3f} | {spread} | {each} | {floor:.4f} |")
     return rows
 
 
 def claim_table(claims: list[dict[str, Any]]) -> list[str]:
     """Return one row per claim and recipe."""
-    rows = ["| claim | recipe | statistic | value | 95 % interval | holds when | verdict |", "|---|---|---|---|---|---|---|"]
+    rows = [
+        "| claim | recipe | statistic | value | 95 % interval | holds when | verdict |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for row in claims:
         value, low, high = (_number(row[key]) for key in ("value", "lo", "hi"))
         verdict = row["verdict"] + (f" ({row['reason']})" if row.get("reason") else "")
         limit = f"{row.get('side') or ''} {_number(row['threshold'])}".strip()
-        rows.append(f"| {row['id']} | {row['run']} | {row['statistic']} | {value} | {low} to {high} | {limit} | {verdict} |")
+        claim = f"{row['id']} | {row['run']} | {row['statistic']}"
+        rows.append(f"| {claim} | {value} | {low} to {high} | {limit} | {verdict} |")
     return rows
 
 
 def lab_table(records: dict[int, dict[str, Any]]) -> list[str]:
     """Return one row per training: time, speed, classes, confidence."""
     rows = [
-        "| seed | recipe | training seconds | images/s | classes of 2 % or more | classes under 1 % | median confidence |",
+        "| seed | recipe | training s | images/s | classes of 2 % or more | classes under 1 % | median confidence |",
         "|---|---|---|---|---|---|---|",
     ]
     for seed, record in records.items():
         for recipe in RECIPES:
-            run = _run(record, recipe)[1]
+            run = _run(record, recipe)
             counts = run["classes"]["counts"]
             drawn = sum(count >= 0.02 * sum(counts) for count in counts)
             missing = ", ".join(run["classes"]["missing"]) or "none"

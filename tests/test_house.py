@@ -179,7 +179,9 @@ def test_only_rng_seeds():
         f"{path.name}:{node.lineno} {node.attr}"
         for path, tree in [*PARSED.items(), *((path, ast.parse(path.read_text(encoding="utf-8"))) for path in SCRIPTS)]
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr in SEEDING and path.name != "rng.py"
+        if isinstance(node, ast.Attribute)
+        and node.attr in SEEDING
+        and path.name != "rng.py"
         # config.seed and the like are numbers; seeding is a call of numpy, torch or random
         and ast.unparse(node.value).split(".")[0] in ("np", "numpy", "torch", "random")
     ]

@@ -121,9 +121,7 @@ def test_another_configuration_is_refused(smoke_lab: tuple[Path, str], data_dir:
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_numbers(
-    smoke_lab: tuple[Path, str], data_dir: Path, tmp_path: Path
-) -> None:
+def test_the_same_seed_gives_the_same_numbers(smoke_lab: tuple[Path, str], data_dir: Path, tmp_path: Path) -> None:
     finish(start_lab(data_dir, tmp_path / "again"))
     assert without_times(record_of(tmp_path / "again")) == without_times(record_of(smoke_lab[0]))
 
@@ -133,7 +131,11 @@ def test_kill_at_three_moments_gives_the_same_numbers(
     smoke_lab: tuple[Path, str], data_dir: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "killed"
-    moments = ("runs/gan-s0/checkpoints/checkpoint-*", "runs/gan-s0/measure.json", "runs/dcgan-s0/checkpoints/checkpoint-*")
+    moments = (
+        "runs/gan-s0/checkpoints/checkpoint-*",
+        "runs/gan-s0/measure.json",
+        "runs/dcgan-s0/checkpoints/checkpoint-*",
+    )
     for pattern in moments:
         process = start_lab(data_dir, out)
         deadline = time.monotonic() + 300

@@ -136,8 +136,12 @@ def one_writer(folder: Path) -> Iterator[None]:
     lock = filelock.FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
-    except filelock.Timeout:
+    except filelock.Timeout:  # itself an OSError, so it comes first
         raise RunError(f"{folder} is being written by another process; wait for it or choose another folder.") from None
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written: {error.strerror}. Free some space or choose another."
+        ) from error
     try:
         yield
     finally:

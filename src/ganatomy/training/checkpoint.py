@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .. import files
 from ..errors import CheckpointError, StorageError
-from . import ema, schedule
+from . import schedule
 from .state import TrainState
 
 _TENSORS, _COUNTERS, _MANIFEST = "state.safetensors", "counters.json", "manifest.json"
@@ -155,8 +155,8 @@ def save_snapshot(folder: Path, state: TrainState) -> None:
     if state.cur_nimg == 0:
         return
     (folder / "snapshots").mkdir(exist_ok=True)
-    network = ema.with_statistics(state.G_ema, state.config.z_dim, state.config.seed)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    weights = state.usable_generator().state_dict()
+    tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     files.write_bytes(folder / "snapshots" / f"G_ema-{state.cur_nimg:09d}.safetensors", safetensors.torch.save(tensors))
 
 

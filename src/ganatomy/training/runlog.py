@@ -9,7 +9,7 @@ from pathlib import Path
 from .. import device, files, images, rng
 from ..config import NUM_FIXED_LATENTS, TrainConfig
 from ..models.generate import generate
-from . import ema, schedule
+from . import schedule
 from .state import TrainState
 
 STATS = "stats.jsonl"
@@ -48,8 +48,7 @@ def save_samples(folder: Path, state: TrainState) -> None:
     """Picture the 64 fixed latents through G_ema as `samples/fixed-<images>.png`, 8 x 8, pixel-exact."""
     (folder / "samples").mkdir(exist_ok=True)
     z = rng.latents(state.config.seed, "fixed", NUM_FIXED_LATENTS, state.config.z_dim)
-    network = ema.with_statistics(state.G_ema, state.config.z_dim, state.config.seed)
-    sheet = images.grid(generate(network, z), num_columns=8)
+    sheet = images.grid(generate(state.usable_generator(), z), num_columns=8)
     images.save_png(folder / "samples" / f"fixed-{state.cur_nimg:09d}.png", sheet)
 
 

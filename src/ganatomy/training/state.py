@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..config import TrainConfig
 from ..models import registry
+from . import ema
 
 SCALARS = (
     "Loss/G/adv", "Loss/D/adv", "Loss/D/real", "Loss/D/fake", "Scores/real", "Scores/fake",
@@ -53,6 +54,13 @@ class TrainState:
         self.optimizer_D = _optimizer(self.D, config, config.lr_d)
         self.tick = TickSums(device)
         self.cur_nimg = 0
+        self._usable: tuple[int, nn.Module] | None = None
+
+    def usable_generator(self) -> nn.Module:
+        """Return G_ema in eval mode with batch-norm statistics of its own; computed once per image count."""
+        if self._usable is None or self._usable[0] != self.cur_nimg:
+            self._usable = self.cur_nimg, ema.with_statistics(self.G_ema, self.config.z_dim, self.config.seed)
+        return self._usable[1]
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every changing tensor by name, on the CPU."""
@@ -81,6 +89,7 @@ class TrainState:
         self.tick.sums.copy_(tensors["tick.sums"])
         self.tick.num_images = int(counters["tick_num_images"])
         self.cur_nimg = int(counters["cur_nimg"])
+        self._usable = None
 
     def start_from(self, tensors: dict[str, Tensor]) -> None:
         """Take over the networks' weights of another run (`--init-from`); optimizers and counters stay fresh."""

@@ -68,6 +68,6 @@ def _finite_gradient_norm(network: nn.Module, loss: Tensor, name: str, cur_nimg:
     if not math.isfinite(loss.item() + norm.item()):
         raise DivergedError(
             f"{name} diverged after {cur_nimg:,} images: its loss is {loss.item():g}, "
-            f"its gradient norm {norm.item():g}. The step was not taken."
+            f"its gradient norm {norm.item():g}. Its optimizer was not stepped."
         )
     return torch.as_tensor(norm)
