@@ -71,7 +71,8 @@ def look_reading(desk: Desk, latents: LatentRecord, value: float) -> str:
             continue
         before, after = float(base["mean"]), float(np.mean(list(means.values())))
         ratio = after / before if before > 0 else float("inf") if after > 0 else 1.0
-        kind = "same" if abs(ratio - 1) <= NEAR else "up" if ratio > 1 else "down"
+        alike = abs(ratio - 1) <= NEAR or shown(measure, before) == shown(measure, after)
+        kind = "same" if alike else "up" if ratio > 1 else "down"
         parts.append(desk.words(f"look.{measure}.{kind}", before=shown(measure, before), after=shown(measure, after)))
     return desk.words("join.sentences").join(parts)
 
@@ -96,9 +97,9 @@ def class_reading(desk: Desk, latents: LatentRecord, value: float, names: list[s
         for dim, index in tops.items():
             by_class.setdefault(names[index], []).append(str(dim))
         listed = [words("class.top.item", name=name, dims=words.listing(dims)) for name, dims in by_class.items()]
-        parts.append(
-            words("class.top.one" if len(listed) == 1 else "class.top.many", items=words("list.semi").join(listed))
-        )
+        is_one = len(by_class) == 1
+        items = next(iter(by_class)) if is_one else words("list.semi").join(listed)
+        parts.append(words("class.top.one" if is_one else "class.top.many", items=items))
     return words("join.sentences").join(parts)
 
 
