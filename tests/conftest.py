@@ -52,3 +52,12 @@ def ganatomy() -> CommandLine:
         )  # fmt: skip
 
     return run
+
+
+@pytest.fixture(scope="session")
+def smoke_lab(data_dir: Path, ganatomy: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """One finished smoke lab for all tests that only read it or copy it: (folder, what was printed)."""
+    out = tmp_path_factory.mktemp("lab") / "smoke"
+    done = ganatomy("lab", "--budget", "smoke", "--data", "fashion-mnist", "--data-dir", data_dir, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out, done.stdout + done.stderr
