@@ -29,8 +29,9 @@ from torch import Tensor, nn
 from ganatomy import device, files, images, rng
 from ganatomy.datasets import catalog
 from ganatomy.datasets.store import Dataset, ImageStore
+from ganatomy.metrics import evaluate
 from ganatomy.metrics.classifier import NUM_FEATURES, Classifier
-from ganatomy.metrics.features import NUM_HELD_OUT, WEIGHTS
+from ganatomy.metrics.features import NUM_HELD_OUT, WEIGHTS, build_network, moments_bytes, moments_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,14 +193,14 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a shipped feature network.")
     parser.add_argument("name", choices=sorted(RECIPES))
     parser.add_argument("--data-dir", type=Path, help="folder of the data sets (default: the package's own)")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="where the two files go (default: the package)")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="where the files go (default: the package)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="CPU threads; another number rounds sums differently")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Train the named network, then write `<name>.safetensors` and `<name>.json`."""
+    """Train the named network, then write its weights, the moments of its real images and its card."""
     args = arguments()
     recipe = RECIPES[args.name]
     num_threads, _ = device.choose_threads(args.threads)
@@ -227,7 +228,11 @@ def main() -> None:
         "epochs": epochs,
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
     }
+    network = build_network(card, weights)
+    known = {split: evaluate.compute_moments(data, network, split) for split in ("test", "held_out")}
+    card["moments_sha256"] = files.sha256(moments_bytes(known))
     args.out.mkdir(parents=True, exist_ok=True)
+    files.write_bytes(args.out / moments_file(args.name), moments_bytes(known))
     files.write_bytes(args.out / f"{args.name}.safetensors", weights)
     files.write_json(args.out / f"{args.name}.json", card)
     json.dump({"validation": held_out, "test": test, "bytes": len(weights)}, sys.stdout)

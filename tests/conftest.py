@@ -5,6 +5,8 @@ import os
 # Small tensors are fastest on one thread, and the tests start processes beside each other. Read when torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import contextlib
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -50,6 +52,24 @@ def ganatomy() -> CommandLine:
             env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONUTF8": "1", **(env or {})},
             capture_output=True, encoding="utf-8", timeout=300, **options,
         )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def ganatomy_here(monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """The same command line in this process, without the seconds it takes to load torch."""
+    from ganatomy import cli
+
+    def run(*words: object, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess:
+        for name, value in {"COLUMNS": "100", "NO_COLOR": "1", **(env or {})}.items():
+            monkeypatch.setenv(name, value)
+        if cwd is not None:
+            monkeypatch.chdir(cwd)
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            cli.main([str(word) for word in words])
+        return subprocess.CompletedProcess(words, int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
     return run
 

@@ -79,11 +79,11 @@ def trained_run(tmp_path_factory, ganatomy, data_dir) -> Path:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and value[0] in ("train", "lab", "trian") else "",
 )
-def test_words_and_numbers_on_the_command_line(ganatomy, tmp_path, words, expected, request):
+def test_words_and_numbers_on_the_command_line(ganatomy_here, tmp_path, words, expected, request):
     more = []
     if "--device" in words:
         more = ["--data-dir", request.getfixturevalue("data_dir")]
-    refused(ganatomy(*words, *more, cwd=tmp_path), *expected)
+    refused(ganatomy_here(*words, *more, cwd=tmp_path), *expected)
     assert list(tmp_path.iterdir()) == []  # before any work
 
 
@@ -123,40 +123,46 @@ def damaged_files() -> dict[str, tuple[bytes, str, str]]:
 
 
 @pytest.mark.parametrize("case", damaged_files())
-def test_damaged_data(ganatomy, tmp_path, case):
+def test_damaged_data(ganatomy_here, tmp_path, case):
     content, name, words = damaged_files()[case]
     path = write_data(tmp_path / "data", content, name)
     out = tmp_path / "out"
-    done = ganatomy("train", "gan", "--data-dir", tmp_path / "data", "--out", out)
+    done = ganatomy_here("train", "gan", "--data-dir", tmp_path / "data", "--out", out)
     message = refused(done, path, words)
     assert "copy or download" in message.lower()
     assert not out.exists()
 
 
 @pytest.mark.parametrize("way", ["--data-dir", "GANATOMY_DATA"])
-def test_a_damaged_set_is_never_passed_over(ganatomy, tmp_path, way):
+def test_a_damaged_set_is_never_passed_over(ganatomy_here, tmp_path, way):
     """Wherever it is found first, it is an error, also where other places might hold a good one."""
     path = write_data(tmp_path, b"\x1f\x8b broken")
     words, env = (["--data-dir", tmp_path], {}) if way == "--data-dir" else ([], {"GANATOMY_DATA": str(tmp_path)})
-    refused(ganatomy("lab", "--budget", "smoke", "--out", tmp_path / "out", *words, env=env), path, "Delete it, then")
+    refused(
+        ganatomy_here("lab", "--budget", "smoke", "--out", tmp_path / "out", *words, env=env), path, "Delete it, then"
+    )
 
 
 @pytest.mark.parametrize("where", ["missing", "empty"])
-def test_a_data_folder_without_data(ganatomy, tmp_path, where):
+def test_a_data_folder_without_data(ganatomy_here, tmp_path, where):
     if where == "empty":
         (tmp_path / "data").mkdir()
-    refused(ganatomy("train", "gan", "--data-dir", tmp_path / "data"), "--data-dir", tmp_path / "data", "fashion-mnist")
+    refused(
+        ganatomy_here("train", "gan", "--data-dir", tmp_path / "data"), "--data-dir", tmp_path / "data", "fashion-mnist"
+    )
 
 
 @pytest.mark.parametrize("dims", ["3,100", "-1"])
-def test_latent_numbers_that_do_not_exist(ganatomy, tiny_run, dims):
+def test_latent_numbers_that_do_not_exist(ganatomy_here, tiny_run, dims):
     bad = dims.rsplit(",", 1)[-1]
-    done = ganatomy("dissect", tiny_run, f"--dims={dims}")
+    done = ganatomy_here("dissect", tiny_run, f"--dims={dims}")
     refused(done, f"latent number {bad} does not exist", "100 numbers, 0 to 99")
 
 
-def test_latent_numbers_that_do_not_exist_in_a_lab(ganatomy, data_dir, tmp_path):
-    done = ganatomy("lab", "--budget", "smoke", "--dims", "3,100", "--data-dir", data_dir, "--out", tmp_path / "out")
+def test_latent_numbers_that_do_not_exist_in_a_lab(ganatomy_here, data_dir, tmp_path):
+    done = ganatomy_here(
+        "lab", "--budget", "smoke", "--dims", "3,100", "--data-dir", data_dir, "--out", tmp_path / "out"
+    )
     refused(done, "latent number 100 does not exist", "0 to 99")
     assert not (tmp_path / "out").exists()
 
@@ -171,60 +177,60 @@ def test_latent_numbers_that_do_not_exist_in_a_lab(ganatomy, data_dir, tmp_path)
         (["--pick", "best"], ["'best'", "random", "top"]),
     ],
 )
-def test_values_that_cannot_be_edited(ganatomy, tiny_run, words, expected):
-    refused(ganatomy("dissect", tiny_run, *words), *expected)
+def test_values_that_cannot_be_edited(ganatomy_here, tiny_run, words, expected):
+    refused(ganatomy_here("dissect", tiny_run, *words), *expected)
     assert not (tiny_run / "dissect").exists()
 
 
-def test_latents_that_are_not_finite(ganatomy, tiny_run, tmp_path):
+def test_latents_that_are_not_finite(ganatomy_here, tiny_run, tmp_path):
     z = np.zeros((3, 100), np.float32)
     z[1, 7] = np.nan
     np.save(tmp_path / "z.npy", z)
-    done = ganatomy("sample", tiny_run, "--latents", tmp_path / "z.npy", "--out", tmp_path / "x.npy")
+    done = ganatomy_here("sample", tiny_run, "--latents", tmp_path / "z.npy", "--out", tmp_path / "x.npy")
     refused(done, tmp_path / "z.npy", "latent 1 has values that are not finite", "every number must be finite")
     np.save(tmp_path / "z.npy", np.zeros((3, 99), np.float32))
-    done = ganatomy("sample", tiny_run, "--latents", tmp_path / "z.npy", "--out", tmp_path / "x.npy")
+    done = ganatomy_here("sample", tiny_run, "--latents", tmp_path / "z.npy", "--out", tmp_path / "x.npy")
     refused(done, "has shape [3, 99]; this generator needs [N, 100]")
     assert not (tmp_path / "x.npy").exists()
 
 
 @pytest.mark.parametrize("verb", ["dissect", "report", "resume"])
-def test_folders_that_are_not_runs(ganatomy, tmp_path, verb):
-    message = refused(ganatomy(*(["train", "--resume"] if verb == "resume" else [verb]), tmp_path), tmp_path)
+def test_folders_that_are_not_runs(ganatomy_here, tmp_path, verb):
+    message = refused(ganatomy_here(*(["train", "--resume"] if verb == "resume" else [verb]), tmp_path), tmp_path)
     assert "is not a" in message or "neither" in message
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there(ganatomy, tmp_path):
+def test_a_folder_that_is_not_there(ganatomy_here, tmp_path):
     folder = tmp_path / "nowhere"
-    refused(ganatomy("measure", folder), folder, "is not a folder", "printed by `ganatomy train`")
+    refused(ganatomy_here("measure", folder), folder, "is not a folder", "printed by `ganatomy train`")
 
 
 @pytest.mark.parametrize("verb", ["measure", "report"])
-def test_a_run_of_a_newer_schema(ganatomy, tiny_run, tmp_path, verb):
+def test_a_run_of_a_newer_schema(ganatomy_here, tiny_run, tmp_path, verb):
     folder = shutil.copytree(tiny_run, tmp_path / "run")
     path = folder / "config.json"
     record = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(record | {"schema": 99}), encoding="utf-8")
-    refused(ganatomy(verb, folder), path, "has schema 99", "reads up to 1", "Update ganatomy")
+    refused(ganatomy_here(verb, folder), path, "has schema 99", "reads up to 1", "Update ganatomy")
 
 
-def test_a_run_with_a_damaged_configuration(ganatomy, tiny_run, tmp_path):
+def test_a_run_with_a_damaged_configuration(ganatomy_here, tiny_run, tmp_path):
     folder = shutil.copytree(tiny_run, tmp_path / "run")
     (folder / "config.json").write_text("{", encoding="utf-8")
-    refused(ganatomy("measure", folder), folder / "config.json", "cannot be read as JSON")
+    refused(ganatomy_here("measure", folder), folder / "config.json", "cannot be read as JSON")
 
 
-def test_a_damaged_snapshot(ganatomy, tiny_run, tmp_path):
+def test_a_damaged_snapshot(ganatomy_here, tiny_run, tmp_path):
     folder = shutil.copytree(tiny_run, tmp_path / "run")
     for path in (folder / "snapshots").iterdir():
         path.write_bytes(path.read_bytes()[:1000])
-    done = ganatomy("sample", folder, "--out", tmp_path / "x.npy")
+    done = ganatomy_here("sample", folder, "--out", tmp_path / "x.npy")
     refused(done, "snapshot", folder / "snapshots", "is damaged")
 
 
 @pytest.mark.parametrize("verb", ["train", "lab", "sample"])
-def test_an_output_that_cannot_be_written(ganatomy, tiny_run, tmp_path, verb, request):
+def test_an_output_that_cannot_be_written(ganatomy_here, tiny_run, tmp_path, verb, request):
     (tmp_path / "file").write_text("", encoding="utf-8")
     out = tmp_path / "file" / "sub" / "x.npy"
     words = ["sample", tiny_run]
@@ -232,23 +238,47 @@ def test_an_output_that_cannot_be_written(ganatomy, tiny_run, tmp_path, verb, re
         data = ["--data-dir", request.getfixturevalue("data_dir")]
         words = ["train", "gan", *data] if verb == "train" else ["lab", "--budget", "smoke", *data]
     given = out.parent if verb == "sample" else out
-    refused(ganatomy(*words, "--out", out), given, "cannot be written", "Choose another with --out")
+    refused(ganatomy_here(*words, "--out", out), given, "cannot be written", "Choose another with --out")
 
 
-def test_an_output_of_an_unknown_kind(ganatomy, tiny_run, tmp_path):
-    done = ganatomy("sample", tiny_run, "--num", 1, "--out", tmp_path / "x.jpg")
+def test_an_output_of_an_unknown_kind(ganatomy_here, tiny_run, tmp_path):
+    done = ganatomy_here("sample", tiny_run, "--num", 1, "--out", tmp_path / "x.jpg")
     refused(done, "x.jpg ends in .jpg", "allowed: .npy, .npz, .png, or a folder")
 
 
-def test_a_folder_that_holds_another_run(ganatomy, trained_run, data_dir):
-    done = ganatomy("train", "gan", "--data-dir", data_dir, "--total-nimg", 640, "--out", trained_run)
+def test_a_folder_that_holds_another_run(ganatomy_here, trained_run, data_dir):
+    done = ganatomy_here("train", "gan", "--data-dir", data_dir, "--total-nimg", 640, "--out", trained_run)
     refused(done, trained_run, "already holds a run", f"train --resume {trained_run}", "choose another --out")
 
 
-def test_a_changed_configuration_is_refused_with_every_difference(ganatomy, trained_run, data_dir):
+def test_a_changed_configuration_is_refused_with_every_difference(ganatomy_here, trained_run, data_dir):
     more = ["--seed", 5, "--batch-size", 32, "--data-dir", data_dir]
-    done = ganatomy("train", "--resume", trained_run, *more)
+    done = ganatomy_here("train", "--resume", trained_run, *more)
     refused(done, "its settings cannot change", "seed: 0 -> 5", "batch_size: 64 -> 32", "--init-from")
+
+
+PROCESSES = {
+    "preset": (["train", "dcgn"], "unknown preset 'dcgn'"),
+    "option": (["lab", "--bugdet", "smoke"], "Perhaps you meant: --budget"),
+    "budget": (["lab", "--budget", "smok"], "unknown budget 'smok'"),
+    "data": (["train", "gan", "--data-dir", "{tmp}/data"], "is damaged"),
+    "number": (["dissect", "{run}", "--dims", "3,100"], "latent number 100 does not exist"),
+    "value": (["dissect", "{run}", "--values", "0.1,nan"], "the edit value nan is not a finite number"),
+    "folder": (["measure", "{tmp}"], "is not a run"),
+    "schema": (["report", "{tmp}/newer"], "has schema 99"),
+    "output": (["sample", "{run}", "--out", "{tmp}/file/sub/x.npy"], "cannot be written"),
+}
+"""One command per line of the list, for a process of its own; the other cases run in this one."""
+
+
+@pytest.mark.parametrize("case", PROCESSES)
+def test_exit_codes_of_real_processes(ganatomy, tiny_run, tmp_path, case):
+    write_data(tmp_path / "data", gzip.compress(bytes(1000))[:-10])
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    newer = shutil.copytree(tiny_run, tmp_path / "newer") / "config.json"
+    newer.write_text(json.dumps({"schema": 99}), encoding="utf-8")
+    words, expected = PROCESSES[case]
+    refused(ganatomy(*(word.format(tmp=tmp_path, run=tiny_run) for word in words), cwd=tmp_path), expected)
 
 
 def unfinished(run: Path, folder: Path) -> Path:

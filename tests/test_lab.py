@@ -30,12 +30,6 @@ def finish(process: subprocess.Popen[str], timeout: float = 400) -> str:
     return output
 
 
-@pytest.fixture(scope="session")
-def smoke_lab(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    out = tmp_path_factory.mktemp("lab") / "smoke"
-    return out, finish(start_lab(data_dir, out))
-
-
 def record_of(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "lab.json").read_text(encoding="utf-8"))
 
@@ -146,22 +140,3 @@ def test_kill_at_three_moments_gives_the_same_numbers(
         process.communicate()
     finish(start_lab(data_dir, out))
     assert without_times(record_of(out)) == without_times(record_of(smoke_lab[0]))
-
-
-def test_the_python_example_works_twice(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The example of the README as written, twice in one process, shrunk by presets that train on few images."""
-    import dataclasses
-
-    import ganatomy as ga
-    from ganatomy import presets
-
-    monkeypatch.setenv("GANATOMY_DATA", str(data_dir))
-    monkeypatch.chdir(tmp_path)
-    short = dataclasses.replace(presets.dcgan(), total_nimg=256)
-    monkeypatch.setitem(presets.PRESETS, "dcgan", lambda: short)
-    for _ in range(2):
-        run = ga.train("dcgan", data="fashion-mnist", seed=0)
-        assert ga.measure(run, num_sets=1)["scores"]
-        assert ga.dissect(run, num_dims=5, values=(0.1, 5, 20), num_latents=16, num_latents_all=4, num_prior_img=40)
-        page = ga.report([run], lang="zh")
-        assert page.read_text(encoding="utf-8").startswith("<!doctype html>")

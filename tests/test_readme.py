@@ -1,6 +1,7 @@
 """The README's commands and its Python example run, made small; its tree and its verbs are the real ones."""
 
 import functools
+import json
 import re
 import shlex
 import shutil
@@ -99,7 +100,7 @@ def test_commands_run(ganatomy, data_dir, smoke_lab, tmp_path):
 
 
 def test_python_example_runs(data_dir, tmp_path, monkeypatch):
-    """As written, with a short training and few samples put in its place."""
+    """As written, twice in one process, with a short training and few samples put in its place."""
     from ganatomy.latent import dissection
     from ganatomy.metrics import evaluate
 
@@ -111,9 +112,14 @@ def test_python_example_runs(data_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(dissection, "DissectConfig", small)
     monkeypatch.setenv("GANATOMY_DATA", str(data_dir))
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), names)
-    run = names["run"]
-    assert names["ga"] is ga
-    for name in ("measure.json", "dissect/dissect.json", "report.html"):
-        assert (Path(run) / name).exists(), name
+    runs = []
+    for _ in range(2):
+        names: dict[str, object] = {}
+        exec(compile(code, "README.md", "exec"), names)
+        assert names["ga"] is ga
+        runs.append(Path(names["run"]))
+        for name in ("measure.json", "dissect/dissect.json", "report.html"):
+            assert (runs[-1] / name).exists(), name
+    assert runs[0] != runs[1]
+    first, second = (json.loads((run / "measure.json").read_text(encoding="utf-8"))["scores"] for run in runs)
+    assert first == second

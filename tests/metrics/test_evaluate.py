@@ -105,7 +105,8 @@ def test_the_same_seed_gives_the_same_record_and_more_sets_begin_with_it(dataset
     assert run(Stripes(), dataset, Thirds())[1] == once
     _, more = run(Stripes(), dataset, Thirds(), num_sets=2)
     score, more_score = (record["scores"]["fd1500_test[thirds]"] for record in (once, more))
-    assert score["spread"] is None
+    assert score["spread_by"] == "jackknife"
+    assert score["spread"] > 0
     assert more_score["values"][0] == score["values"][0]
     assert more["classes"] == once["classes"]
     assert run(Stripes(), dataset, Thirds(), seed=6)[1]["scores"] != once["scores"]

@@ -17,6 +17,7 @@ from safetensors import safe_open
 from ganatomy import files, rng
 from ganatomy.datasets import catalog
 from ganatomy.errors import DataError, GanatomyError
+from ganatomy.metrics import evaluate
 from ganatomy.metrics import features as F
 from ganatomy.metrics.classifier import Classifier, ConvNorm
 
@@ -149,6 +150,8 @@ def damage(folder, what):
         weights.write_bytes(data)
     elif what == "truncated":
         weights.write_bytes(weights.read_bytes()[:1000])
+    elif what == "moments":
+        (folder / F.moments_file("fashion-v1")).write_bytes(b"other numbers")
     elif what == "missing":
         weights.unlink()
     elif what == "no card":
@@ -160,13 +163,15 @@ def damage(folder, what):
         card.write_text(json.dumps({**files.read_json(card), "sha256": files.sha256_file(weights)}), encoding="utf-8")
 
 
-@pytest.mark.parametrize("what", ["one bit", "truncated", "missing", "no card", "card of another", "no network"])
+@pytest.mark.parametrize(
+    "what", ["one bit", "truncated", "missing", "no card", "card of another", "no network", "moments"]
+)
 def test_a_damaged_package_file_is_told_in_words(tmp_path, what):
-    for suffix in ("safetensors", "json"):
+    for suffix in ("safetensors", "json", "moments.safetensors"):
         shutil.copy(F.WEIGHTS / f"fashion-v1.{suffix}", tmp_path)
     assert F.read_network("fashion-v1", tmp_path).name == "fashion-v1"
     damage(tmp_path, what)
-    with pytest.raises(GanatomyError, match=r"fashion-v1\.(safetensors|json).*(again|is missing)"):
+    with pytest.raises(GanatomyError, match=r"fashion-v1\.(moments\.)?(safetensors|json).*(again|is missing)"):
         F.read_network("fashion-v1", tmp_path)
 
 
@@ -187,3 +192,15 @@ def test_features_that_are_not_finite_are_refused():
     assert Broken().extract(img[:2])[0].shape == (2, 2)
     with pytest.raises(GanatomyError, match="broken gave NaN or infinite features"):
         Broken().extract(img)
+
+
+@pytest.mark.parametrize("split", ["test", "held_out"])
+def test_the_shipped_moments_are_those_of_the_real_images(split):
+    """To 1e-5 of the largest entry, for other processors; other data get none."""
+    dataset, network = real_dataset("fashion-mnist"), F.load_features("fashion-v1")
+    shipped, computed = network.known_moments(dataset.sha256, split), evaluate.compute_moments(dataset, network, split)
+    assert shipped is not None
+    assert shipped.num == computed.num == 10_000
+    np.testing.assert_allclose(shipped.mean, computed.mean, atol=1e-5 * computed.mean.max())
+    np.testing.assert_allclose(shipped.covariance, computed.covariance, atol=1e-5 * computed.covariance.max())
+    assert network.known_moments("0" * 64, split) is None

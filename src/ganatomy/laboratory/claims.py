@@ -15,7 +15,8 @@ import numpy as np
 
 from .. import rng
 from ..latent.intervals import Array
-from ..latent.priors import NUM_GROUPS, PRIORS
+from ..latent.priors import PRIORS
+from ..metrics.jackknife import NUM_GROUPS
 from .curve_claims import dcgan_losses, gan_losses
 from .evidence import Evidence
 from .hierarchy import Estimate, counts, over_trainings
@@ -136,7 +137,7 @@ def _score_ratio(gan: Sequence[Evidence], dcgan: Sequence[Evidence], seed: int) 
     """C13: the smallest ratio of any GAN training's score to any DCGAN training's.
 
     Intervals come from the scores' standard errors with Student's t: the spread of independent sample sets where there
-    are several, else the jackknife of `dissect`'s set of the same protocol.
+    are several, else the jackknife of the only one.
     """
     trainings = [*gan, *dcgan]
     row = new_row("C13", "gan, dcgan", trainings, "smallest ratio of Frechet distances, GAN / DCGAN", ">=", 2.0)
@@ -154,7 +155,7 @@ def _score_ratio(gan: Sequence[Evidence], dcgan: Sequence[Evidence], seed: int) 
     value = float(above.min() / below.max())
     errors = [[_score_error(training, name) for training in recipe] for recipe in (gan, dcgan)]
     if any(error is None for recipe in errors for error in recipe):
-        reason = "the scores come from one sample set each, and no jackknife of their noise was found."
+        reason = "nothing tells the noise of the scores: too few images were measured."
         return cannot(row, reason, score=name, value=value)
     draw = rng.generator(seed, "claim-C13")
     (above_se, above_dof), (below_se, below_dof) = (np.array(recipe, np.float64).T for recipe in errors)
@@ -167,11 +168,8 @@ def _score_ratio(gan: Sequence[Evidence], dcgan: Sequence[Evidence], seed: int) 
 def _score_error(training: Evidence, name: str) -> tuple[float, int] | None:
     """Return (standard error, degrees of freedom) of a training's score, or None where nothing tells it."""
     score = training.scores[name]
-    num_sets = score.get("num_sets", 1)
-    if score.get("spread") is not None and num_sets > 1:
-        return float(score["spread"]) / math.sqrt(num_sets), num_sets - 1
-    priors = training.record.get("priors", {})
-    if priors.get("num_img") != score.get("num_gen"):
+    if score.get("spread") is None:
         return None
-    found = (float(entry["se"]) for entry in priors.get("frechet", []) if entry["prior"] == "normal")
-    return next(((se, NUM_GROUPS - 1) for se in found), None)
+    num_sets = score.get("num_sets", 1)
+    groups = num_sets if num_sets > 1 else NUM_GROUPS
+    return float(score["spread"]) / math.sqrt(num_sets), groups - 1

@@ -26,6 +26,12 @@ from ..training.state import TrainState
 from ..training.step import train_step
 
 PRESETS = ("gan", "dcgan")
+FAST_NUM_THREADS = 6
+SLOW_QUICK_DCGAN_NIMG = 60_000
+"""Images of the quick lab's dcgan on few cores without wide vector units, where three epochs would take a quarter of
+an hour; decided by the hardware, not by a clock, so that numbers repeat."""
+SECONDS_BESIDE = 10
+"""Seconds for claims and page, which do not depend on the budget."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +39,9 @@ class Budget:
     """Sizes of one lab."""
 
     nimg: dict[str, int]
-    """Training images per preset."""
+    """Training images per preset, as fixed counts so that numbers repeat."""
+    num_pictures: int
+    """Pictures of the fixed latents over a training."""
     num_sets: int
     """Independent sets of 10,000 samples behind each score."""
     num_latents: int
@@ -45,14 +53,19 @@ class Budget:
 
 
 BUDGETS = {
-    "smoke": Budget(nimg={"gan": 12_800, "dcgan": 3_200}, num_sets=2, num_latents=64, num_latents_all=8, num_prior=500),
+    "smoke": Budget(
+        nimg={"gan": 12_800, "dcgan": 1_920}, num_pictures=4, num_sets=1, num_latents=64, num_latents_all=8,
+        num_prior=500,
+    ),
     "quick": Budget(
-        nimg={"gan": 180_000, "dcgan": 180_000}, num_sets=3, num_latents=1000, num_latents_all=256, num_prior=5000
+        nimg={"gan": 180_000, "dcgan": 180_000}, num_pictures=10, num_sets=3, num_latents=1000, num_latents_all=256,
+        num_prior=2000,
     ),
     "full": Budget(
-        nimg={"gan": 3_000_000, "dcgan": 1_500_000}, num_sets=5, num_latents=1000, num_latents_all=256, num_prior=10_000
+        nimg={"gan": 3_000_000, "dcgan": 1_500_000}, num_pictures=20, num_sets=5, num_latents=1000,
+        num_latents_all=256, num_prior=10_000,
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +78,8 @@ class Plan:
     data_sha256: str
     dims: tuple[int, ...] | None
     """Latent numbers to edit; None: five drawn by the seed."""
+    nimg: dict[str, int]
+    """Training images per preset: the budget's, fewer for the quick lab on slow machines."""
     device: str
     num_threads: int
 
@@ -80,8 +95,10 @@ class Plan:
     def train_config(self, preset: str, dataset: Dataset) -> TrainConfig:
         """Return the full configuration of one training."""
         channels, height, width = dataset.img_shape
+        total_nimg = self.nimg[preset]
         config = dataclasses.replace(
-            presets.preset(preset), seed=self.seed, total_nimg=self.sizes.nimg[preset],
+            presets.preset(preset), seed=self.seed, total_nimg=total_nimg,
+            sample_nimg=total_nimg // self.sizes.num_pictures,
             data=dataset.name, data_sha256=dataset.sha256, num_train=len(dataset.train),
             img_channels=channels, img_height=height, img_width=width,
             device=self.device, num_threads=self.num_threads,
@@ -103,24 +120,39 @@ def make_plan(
     say(f"device: {device_name} ({device_reason}); CPU threads: {num_threads} ({threads_reason}).")
     return Plan(
         budget=budget, seed=seed, data=dataset.name, data_sha256=dataset.sha256,
-        dims=tuple(dims) if dims is not None else None, device=str(device_name), num_threads=num_threads,
+        dims=tuple(dims) if dims is not None else None, nimg=choose_nimg(budget, str(device_name), num_threads, say),
+        device=str(device_name), num_threads=num_threads,
     )  # fmt: skip
+
+
+def choose_nimg(budget: str, device_name: str, num_threads: int, say: Callable[[str], None]) -> dict[str, int]:
+    """Return the training images per preset; on slow hardware a quick lab trains its dcgan less, and says so."""
+    nimg = dict(BUDGETS[budget].nimg)
+    capability = torch.backends.cpu.get_cpu_capability()
+    fast = device_name != "cpu" or capability.startswith("AVX512") or num_threads >= FAST_NUM_THREADS
+    if budget == "quick" and not fast:
+        say(
+            f"quick trains dcgan on {SLOW_QUICK_DCGAN_NIMG:,} images here instead of {nimg['dcgan']:,}, to end within "
+            f"10 minutes on {num_threads} threads with {capability} instructions (AVX512 or {FAST_NUM_THREADS} threads "
+            "would take all). Its samples stay rougher; --budget full trains it for 25 epochs."
+        )
+        nimg["dcgan"] = SLOW_QUICK_DCGAN_NIMG
+    return nimg
 
 
 def announce(plan: Plan, dataset: Dataset, folder: Path, say: Callable[[str], None]) -> None:
     """Say what will be done and how long it should take, before it starts."""
     sizes = plan.sizes
-    left = remaining_nimg(plan, folder)
     say(f"lab {plan.budget} on {plan.data}, seed {plan.seed}: {folder}")
     say(
-        f"plan: train {' and '.join(f'{name} on {num:,} images' for name, num in sizes.nimg.items())}; "
+        f"plan: train {' and '.join(f'{name} on {num:,} images' for name, num in plan.nimg.items())}; "
         f"{sizes.num_sets} x 10,000 samples each; all latent numbers on {sizes.num_latents_all} latents, "
         f"the chosen ones on {sizes.num_latents:,}; claims; report."
     )
     device.use_threads(plan.num_threads)
-    stages = expected_seconds(plan, dataset, left)
-    parts = ", ".join(f"{name} {clock(seconds)}" for name, seconds in stages.items())
-    say(f"expected: about {clock(sum(stages.values()))} ({parts}), by a short calibration on this machine.")
+    stages = expected_seconds(plan, dataset, folder)
+    parts = ", ".join(f"{name} {clock(seconds)}" for name, seconds in stages.items()) or "all is done but the page"
+    say(f"expected: about {clock(SECONDS_BESIDE + sum(stages.values()))} ({parts}), by a short calibration here.")
 
 
 def check_budget(name: str) -> None:
@@ -151,51 +183,48 @@ def claim_folder(folder: Path, plan: Plan) -> bool:
     return True
 
 
-def remaining_nimg(plan: Plan, folder: Path) -> dict[str, int]:
-    """Return how many training images each preset still has to see."""
-    left = {}
-    for preset in PRESETS:
-        status = folder / "runs" / plan.run_name(preset) / "status.json"
-        seen = files.read_json(status)["cur_nimg"] if status.exists() else 0
-        left[preset] = max(0, plan.sizes.nimg[preset] - seen)
-    return left
-
-
-def expected_seconds(plan: Plan, dataset: Dataset, left_nimg: dict[str, int]) -> dict[str, float]:
-    """Return the seconds each stage should take, from a calibration of about two seconds on this machine."""
+def expected_seconds(plan: Plan, dataset: Dataset, folder: Path) -> dict[str, float]:
+    """Return the seconds each stage that is left should take, from a short calibration on this machine."""
     features = features_for(dataset.name)
     seconds = {}
     for preset in PRESETS:
+        run_folder = folder / "runs" / plan.run_name(preset)
         config = plan.train_config(preset, dataset)
         state = TrainState(config, torch.device(config.device))
-        stream = ImageStream(dataset.train, config.seed, state.device)
-        num = config.batch_size
-        real_img, z = stream.real_img(0, num), torch.zeros(num, config.z_dim, device=state.device)
-        step = _seconds_of(partial(train_step, state, real_img, z)) / num
-        G = state.G_ema.eval()
-        some_z = torch.zeros(256, config.z_dim)
-        picture = _seconds_of(partial(generate, G, some_z)) / 256
-        if features is not None:
-            pictures = generate(G, some_z)
-            picture += _seconds_of(partial(features.extract, pictures)) / 256
-        seconds[f"train {preset}"] = step * left_nimg[preset]
-        seconds[f"measure and dissect {preset}"] = picture * _num_pictures(plan, config.z_dim)
+        left_nimg = plan.nimg[preset] - _seen_nimg(run_folder)
+        if left_nimg > 0:
+            num = config.batch_size
+            real_img = ImageStream(dataset.train, config.seed, state.device).real_img(0, num)
+            z = torch.zeros(num, config.z_dim, device=state.device)
+            seconds[f"train {preset}"] = _seconds_of(partial(train_step, state, real_img, z)) / num * left_nimg
+        if not (run_folder / "dissect" / "dissect.json").exists():
+            G, some_z = state.G_ema.eval(), torch.zeros(256, config.z_dim)
+            picture = _seconds_of(partial(generate, G, some_z)) / 256
+            if features is not None:
+                picture += _seconds_of(partial(features.extract, generate(G, some_z))) / 256
+            seconds[f"measure and dissect {preset}"] = picture * _num_images(plan, config.z_dim)
     return seconds
 
 
-def _num_pictures(plan: Plan, z_dim: int) -> int:
+def _seen_nimg(run_folder: Path) -> int:
+    """Return the images a run has seen by its last status, 0 where there is none."""
+    status = run_folder / "status.json"
+    return int(files.read_json(status)["cur_nimg"]) if status.exists() else 0
+
+
+def _num_images(plan: Plan, z_dim: int) -> int:
     """Return about how many images are generated and looked at after one training."""
     sizes = plan.sizes
     num_dims = len(plan.dims) if plan.dims is not None else 5
     edits = 4 * (z_dim * sizes.num_latents_all + num_dims * sizes.num_latents)  # three values and a control
-    return sizes.num_sets * 10_000 + int(1.3 * edits) + 8 * sizes.num_prior
+    return sizes.num_sets * 10_000 + edits + 4000 + 6 * sizes.num_prior
 
 
 def _seconds_of(work: Callable[[], Any]) -> float:
     """Return the median seconds of a few calls after one warm-up call."""
     work()
     times: list[float] = []
-    while len(times) < 3 or (sum(times) < 0.3 and len(times) < 50):
+    while len(times) < 2 or (sum(times) < 0.2 and len(times) < 50):
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)

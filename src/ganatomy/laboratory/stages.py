@@ -49,11 +49,10 @@ def measure_lines(record: dict[str, Any]) -> str:
     """Return a measurement in a few plain lines."""
     lines = [f"{record['run']} at {record['nimg']:,} images"]
     for name, score in record["scores"].items():
-        spread = (
-            "one sample set" if score["spread"] is None else f"sd {score['spread']:.3g} over {score['num_sets']} sets"
-        )
+        noise = {"sample sets": f"sd over {score['num_sets']} sets", "jackknife": "jackknife error of one set"}
+        spread = "" if score["spread"] is None else f"+- {score['spread']:.3g}, {noise[score['spread_by']]}; "
         lines.append(
-            f"  {name} = {score['value']:.4g} ({spread}; {score['num_gen']:,} generated against {score['num_real']:,} "
+            f"  {name} = {score['value']:.4g} ({spread}{score['num_gen']:,} generated against {score['num_real']:,} "
             f"{score['split']} images; floor, real against real: {score['floor']:.4g})"
         )
     if record["classes"]:
@@ -117,7 +116,7 @@ def _timed(run: Run, stage: str, show: Show, work: Iterator[Any]) -> None:
 
 
 def _train_command(plan: Plan, preset: str, dataset: Dataset) -> str:
-    nimg = plan.sizes.nimg[preset]
+    nimg = plan.nimg[preset]
     return (
         f"ganatomy train {preset} --data {dataset.name} --seed {plan.seed} --total-nimg {nimg} --device {plan.device}"
     )

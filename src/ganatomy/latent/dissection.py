@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from .. import files, rng
 from ..errors import ConfigError
 from ..metrics.features import FeatureNetwork
+from ..metrics.jackknife import NUM_GROUPS
 from ..metrics.moments import Moments
 from ..progress import Progress
 from . import codes, priors
@@ -61,7 +62,7 @@ def check(config: DissectConfig, z_dim: int) -> DissectConfig:
         codes.check_pick(config.pick, config.num_dims, z_dim)
     codes.check_values(config.values)
     codes.check_num_codes(config.num_codes)
-    for name, least in (("num_latents", 2), ("num_latents_all", 2), ("num_prior_img", 2 * priors.NUM_GROUPS)):
+    for name, least in (("num_latents", 2), ("num_latents_all", 2), ("num_prior_img", 2 * NUM_GROUPS)):
         if getattr(config, name) < least:
             raise ConfigError(f"{name} is {getattr(config, name)}; it must be at least {least}.")
     if config.seed < 0:

@@ -17,13 +17,12 @@ from torch import Tensor
 
 from .. import rng
 from ..metrics.features import FeatureNetwork
-from ..metrics.frechet import frechet
-from ..metrics.moments import Moments, moments_of
+from ..metrics.jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
+from ..metrics.moments import Moments
 from .atlas import Lens
 from .measures import NUM_PAIRS, pair_distance
 
 SMALL_SCALE = 0.1
-NUM_GROUPS = 10
 CHUNK_NIMG = 1000
 
 
@@ -51,24 +50,6 @@ PRIORS: dict[str, Callable[[Tensor], Tensor]] = {
     "laplace": to_laplace,
 }
 """Latent distributions by name, as maps of standard normal draws; the first is the training's."""
-
-
-def leave_out_scores(features: np.ndarray, real: Moments) -> tuple[float, np.ndarray]:
-    """Return the Frechet distance of features [n, F] to `real`, and with each of 10 groups left out: float64 [10]."""
-    parts = [
-        frechet(moments_of(np.delete(features, np.arange(start, len(features), NUM_GROUPS), axis=0)), real)
-        for start in range(NUM_GROUPS)
-    ]
-    return frechet(moments_of(features), real), np.array(parts)
-
-
-def jackknife_se(leave_outs: np.ndarray) -> float:
-    """Return the delete-a-group jackknife standard error (Shao & Wu 1989) of leave-one-out values [groups].
-
-    No sample enters twice, so the Frechet distance is not biased as it is by resampling with replacement.
-    """
-    groups = len(leave_outs)
-    return float(np.sqrt((groups - 1) / groups * np.sum((leave_outs - leave_outs.mean()) ** 2)))
 
 
 def measure_priors(

@@ -22,7 +22,8 @@ from ..progress import Progress
 from . import modes
 from .features import NUM_HELD_OUT, FeatureNetwork
 from .frechet import frechet
-from .moments import Moments
+from .jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
+from .moments import Moments, moments_of
 
 NUM_GEN = 10_000
 CHUNK_NIMG = 1000
@@ -40,13 +41,17 @@ def real_images(dataset: Dataset, split: Split) -> Tensor:
 
 
 def real_moments(dataset: Dataset, features: FeatureNetwork, split: Split) -> Moments:
-    """Return the feature moments of a split's real images; computed once per process."""
+    """Return the feature moments of a split's real images: the shipped ones, else computed once per process."""
     key = (dataset.sha256, features.sha256, split)
     if key not in _real_moments:
-        moments = Moments(features.num_features)
-        moments.update(features.extract(real_images(dataset, split))[0])
-        _real_moments[key] = moments
+        known = features.known_moments(dataset.sha256, split)
+        _real_moments[key] = known or compute_moments(dataset, features, split)
     return _real_moments[key]
+
+
+def compute_moments(dataset: Dataset, features: FeatureNetwork, split: Split) -> Moments:
+    """Return the feature moments of a split's real images from the images themselves."""
+    return moments_of(features.extract(real_images(dataset, split))[0])
 
 
 def floor(dataset: Dataset, features: FeatureNetwork) -> float:
@@ -74,7 +79,8 @@ def measure(
 
     G must be in eval mode. The result has the keys of `measure.json` without `run` and `nimg`: `features`,
     `seed`, `scores`, `classes`, `confidence` and `message` (None, or in words what was not measured). Scores
-    hold the mean over the sets, their sample standard deviation `spread` (None for one set) and all `values`;
+    hold the mean over the sets, all `values` and the noise of one set, `spread`: their sample standard deviation, or
+    for a single set its jackknife standard error (`spread_by` says which; None for fewer than 20 images);
     classes and confidence are those of the first set. `features=None` (a data set without a feature network)
     gives the same record with nothing measured. A wrong number of sets or images is a `ConfigError`.
     """
@@ -90,39 +96,56 @@ def measure(
         raise DataError(
             f"the data set {dataset.name} has {num_real} real images to compare with; at least 2 are needed."
         )
-    floor_value = floor(dataset, features)
-    values, first = [], np.empty((0, len(features.class_names)), np.float32)
+    reference = real_moments(dataset, features, "test")
+    sets = []
     for index in range(num_sets):
-        moments, parts = Moments(features.num_features), []
-        latents = rng.LatentStream(seed, f"measure-{index}", z_dim)
-        for start in range(0, num_gen, CHUNK_NIMG):
-            z = latents.z(start, min(CHUNK_NIMG, num_gen - start))
-            gen_features, probabilities = features.extract(generate(G, z))
-            moments.update(gen_features)
-            parts.append(probabilities)
-            yield Progress(index * num_gen + start + len(z), num_sets * num_gen)
-        values.append(frechet(moments, real_moments(dataset, features, "test")))
-        if index == 0:
-            first = np.concatenate(parts)
+        for step in _sample_set(G, rng.LatentStream(seed, f"measure-{index}", z_dim), features, num_gen):
+            if isinstance(step, int):
+                yield Progress(index * num_gen + step, num_sets * num_gen)
+            else:
+                sets.append(step)
+    values = [frechet(moments_of(gen_features), reference) for gen_features, _ in sets]
+    first_features, first_probabilities = sets[0]
     score = {
         "value": float(np.mean(values)),
-        "floor": floor_value,
+        "floor": floor(dataset, features),
         "num_gen": num_gen,
         "num_real": len(dataset.test),
         "num_floor": len(real_images(dataset, "held_out")),
         "split": "test",
         "num_sets": num_sets,
-        "spread": float(np.std(values, ddof=1)) if num_sets > 1 else None,
         "values": values,
-    }
+    } | _spread(values, first_features, reference)
     yield {
         "features": {"name": features.name, "sha256": features.sha256, "test_accuracy": features.test_accuracy},
         "seed": seed,
         "scores": {score_name(features, num_gen): score},
-        "classes": _classes(features, first),
-        "confidence": modes.confidence_summary(first),
+        "classes": _classes(features, first_probabilities),
+        "confidence": modes.confidence_summary(first_probabilities),
         "message": None,
     }
+
+
+def _sample_set(
+    G: nn.Module, latents: rng.LatentStream, features: FeatureNetwork, num_gen: int
+) -> Iterator[int | tuple[np.ndarray, np.ndarray]]:
+    """Yield how many images are done, then (features [num_gen, F], probabilities [num_gen, K])."""
+    parts = []
+    for start in range(0, num_gen, CHUNK_NIMG):
+        z = latents.z(start, min(CHUNK_NIMG, num_gen - start))
+        parts.append(features.extract(generate(G, z)))
+        yield start + len(z)
+    gen_features, probabilities = (np.concatenate(each) for each in zip(*parts))
+    yield gen_features, probabilities
+
+
+def _spread(values: list[float], gen_features: np.ndarray, reference: Moments) -> dict[str, Any]:
+    """Return the noise of one set's value: the sample sd of several sets, else the jackknife of the only one."""
+    if len(values) > 1:
+        return {"spread": float(np.std(values, ddof=1)), "spread_by": "sample sets"}
+    if len(gen_features) < 2 * NUM_GROUPS:
+        return {"spread": None, "spread_by": None}
+    return {"spread": jackknife_se(leave_out_scores(gen_features, reference)[1]), "spread_by": "jackknife"}
 
 
 def _classes(features: FeatureNetwork, probabilities: np.ndarray) -> dict[str, Any]:

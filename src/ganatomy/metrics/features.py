@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.numpy
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
@@ -21,6 +22,7 @@ from torch import Tensor
 from .. import files, images
 from ..errors import DataError, GanatomyError, unknown
 from .classifier import NUM_FEATURES, Classifier
+from .moments import Moments
 
 WEIGHTS = Path(__file__).parent / "weights"
 NUM_HELD_OUT = 10_000
@@ -49,6 +51,10 @@ class FeatureNetwork(ABC):
     @abstractmethod
     def compute(self, img: Tensor) -> tuple[Tensor, Tensor]:
         """float32 [N, C, H, W] in [-1, 1] -> (features [N, F], probabilities [N, K]), both float32, each row alone."""
+
+    def known_moments(self, data_sha256: str, split: str) -> Moments | None:
+        """Return the feature moments of a split of real images where they came with the network, else None."""
+        return None
 
     def extract(self, img_u8: Tensor, chunk: int = 250) -> tuple[np.ndarray, np.ndarray]:
         """Return features [N, F] and class probabilities [N, K] of uint8 images [N, C, H, W], both float32.
@@ -81,8 +87,8 @@ class FeatureNetwork(ABC):
 class ShippedNetwork(FeatureNetwork):
     """A network of `scripts/train_features.py`, read from its card and verified weights."""
 
-    def __init__(self, card: dict[str, Any], net: Classifier):
-        self.card = card
+    def __init__(self, card: dict[str, Any], net: Classifier, known: dict[str, Moments]):
+        self.card, self._known = card, known
         self.name, self.sha256 = str(card["name"]), str(card["sha256"])
         self.num_features = int(card["num_features"])
         self.class_names = tuple(card["class_names"])
@@ -95,6 +101,10 @@ class ShippedNetwork(FeatureNetwork):
         """float32 [N, 1, 28, 28] in [-1, 1] -> (features [N, F] >= 0, probabilities [N, K])."""
         features = self._net.features(img)
         return features, self._net.logits(features).softmax(dim=1)
+
+    def known_moments(self, data_sha256: str, split: str) -> Moments | None:
+        """Return the moments of `test` or `held_out` if the data are the ones the network was made for."""
+        return self._known.get(split) if data_sha256 == self.card["data"]["sha256"] else None
 
 
 def read_card(name: str, folder: Path = WEIGHTS) -> dict[str, Any]:
@@ -114,21 +124,56 @@ def read_network(name: str, folder: Path = WEIGHTS, *, fold: bool = True) -> Shi
     """
     card = read_card(name, folder)
     path = folder / f"{name}.safetensors"
+    weights = _verified(path, card["sha256"])
+    known = read_moments(folder / moments_file(name), card["moments_sha256"])
+    try:
+        return build_network(card, weights, known, fold=fold)
+    except (SafetensorError, RuntimeError) as error:
+        raise DataError(_damaged(path, f"it does not hold this network ({error})")) from error
+
+
+def build_network(
+    card: dict[str, Any], weights: bytes, known: dict[str, Moments] | None = None, *, fold: bool = True
+) -> ShippedNetwork:
+    """Return the network of a card from its weights (safetensors, any float type), ready to extract features."""
+    net = Classifier(len(card["class_names"]))
+    net.load_state_dict({key: value.float() for key, value in load(weights).items()})
+    net = net.eval().requires_grad_(False)
+    if fold:
+        net.fold()
+    return ShippedNetwork(card, net.to(memory_format=torch.channels_last), known or {})  # type: ignore[call-overload]
+
+
+def moments_file(name: str) -> str:
+    """Return the name of the file with the feature moments of a network's own real images."""
+    return f"{name}.moments.safetensors"
+
+
+def read_moments(path: Path, sha256: str) -> dict[str, Moments]:
+    """Return the moments per split of a file written by `moments_bytes`, verified by its SHA-256."""
+    arrays = safetensors.numpy.load(_verified(path, sha256))
+    splits = {key.split("/")[0] for key in arrays}
+    return {s: Moments.of(int(arrays[f"{s}/num"]), arrays[f"{s}/mean"], arrays[f"{s}/covariance"]) for s in splits}
+
+
+def moments_bytes(known: dict[str, Moments]) -> bytes:
+    """Return the file with the moments per split; float64."""
+    arrays: dict[str, np.ndarray] = {}
+    for split, moments in known.items():
+        arrays |= {f"{split}/num": np.array(moments.num), f"{split}/mean": moments.mean}
+        arrays[f"{split}/covariance"] = moments.covariance
+    return safetensors.numpy.save(arrays)
+
+
+def _verified(path: Path, sha256: str) -> bytes:
+    """Return a package file's bytes if they have the card's SHA-256; else a `DataError`."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(_damaged(path, f"it cannot be read ({error.strerror})")) from error
-    if files.sha256(data) != card["sha256"]:
-        raise DataError(_damaged(path, f"its SHA-256 is {files.sha256(data)}, the card says {card['sha256']}"))
-    net = Classifier(len(card["class_names"]))
-    try:
-        net.load_state_dict({key: value.float() for key, value in load(data).items()})
-    except (SafetensorError, RuntimeError) as error:
-        raise DataError(_damaged(path, f"it does not hold this network ({error})")) from error
-    net = net.eval().requires_grad_(False)
-    if fold:
-        net.fold()
-    return ShippedNetwork(card, net.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    if files.sha256(data) != sha256:
+        raise DataError(_damaged(path, f"its SHA-256 is {files.sha256(data)}, the card says {sha256}"))
+    return data
 
 
 @functools.cache

@@ -41,6 +41,13 @@ class Moments:
         self._mean = self._mean + shift * (len(rows) / total)
         self.num = total
 
+    @staticmethod
+    def of(num: int, mean: np.ndarray, covariance: np.ndarray) -> Moments:
+        """Return the moments with a known number of rows, mean [F] and sample covariance [F, F]."""
+        moments = Moments(len(mean))
+        moments.num, moments._mean, moments._scatter = num, mean.astype(np.float64), covariance * (num - 1.0)
+        return moments
+
     @property
     def mean(self) -> np.ndarray:
         """float64 [num_features]; at least one row is needed."""

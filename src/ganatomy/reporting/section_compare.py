@@ -164,7 +164,7 @@ def score_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
     reading = [words("score.protocol", name=name, **protocol)]
     for run, _, record in shown:
         spread, sets = record.get("spread"), record.get("num_sets", 1)
-        key = "score.run.sets" if spread else "score.run.one"
+        key = "score.run.sets" if sets > 1 else "score.run.jackknife" if spread else "score.run.one"
         reading.append(
             words(key, run=desk.label(run), value=num(record["value"]), spread=num(spread or 0, 2), sets=sets)
         )

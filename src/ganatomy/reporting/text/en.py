@@ -255,6 +255,7 @@ TEXT: dict[str, str] = {
     "score.protocol": "{name}: Fréchet distance between {num_gen} generated and {num_real} real test images in this "
     "project's own feature network. It is not an FID and compares only with itself.",
     "score.run.sets": "{run}: {value} ± {spread} (mean and standard deviation of {sets} independent sample sets).",
+    "score.run.jackknife": "{run}: {value} ± {spread} (one sample set, with its jackknife standard error).",
     "score.run.one": "{run}: {value} (one sample set, so no spread).",
     "score.floor": "The floor is {floor}, the distance of {n} other real images to the same test images: {times}.",
     "score.times": "{run} is {ratio} times above it",

@@ -221,6 +221,7 @@ TEXT: dict[str, str] = {
     "fig.score": "各模型的 {name} 及其下限",
     "score.protocol": "{name}：{num_gen} 张生成图像与 {num_real} 张真实测试图像在本项目特征网络中的弗雷歇距离。"
     "它不是 FID，只能与自身比较。",
+    "score.run.jackknife": "{run}：{value} ± {spread}（一组样本，误差为刀切法标准误）。",
     "score.run.sets": "{run}：{value} ± {spread}（{sets} 组独立样本的均值与标准差）。",
     "score.run.one": "{run}：{value}（仅一组样本，无离散程度）。",
     "score.floor": "下限为 {floor}，即另外 {n} 张真实图像与同样测试图像的距离：{times}。",
