@@ -59,7 +59,7 @@ class TrainConfig:
     snapshot_nimg: int | None = None
     """Images between two snapshots of G_ema; None: a 5th of the run."""
     checkpoint_nimg: int | None = None
-    """Images between two checkpoints; None: a 20th of the run."""
+    """Images between two checkpoints; None: a 20th of the run, at least 10 steps."""
     keep_checkpoints: int = 2
     """Newest checkpoints kept; at least 2, so that a damaged one has a predecessor."""
 
@@ -173,7 +173,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         tick_nimg=every(config.tick_nimg, 200),
         sample_nimg=every(config.sample_nimg, 10),
         snapshot_nimg=every(config.snapshot_nimg, 5),
-        checkpoint_nimg=every(config.checkpoint_nimg, 20),
+        checkpoint_nimg=config.checkpoint_nimg or max(10 * config.batch_size, math.ceil(total / 20)),
     )
 
 

@@ -36,8 +36,8 @@ def plan(tiny_dataset):
 
 def test_a_plan_is_a_full_configuration(plan, tiny_dataset):
     config = plan.train_config("dcgan", tiny_dataset)
-    assert (config.preset, config.seed, config.total_nimg, config.data) == ("dcgan", 3, 1920, "made-up")
-    assert (plan.run_name("gan"), config.sample_nimg) == ("gan-s3", 480)
+    assert (config.preset, config.seed, config.total_nimg, config.data) == ("dcgan", 3, 1280, "made-up")
+    assert (plan.run_name("gan"), config.sample_nimg) == ("gan-s3", 640)
 
 
 def test_bad_wishes_are_refused_before_any_work(tiny_dataset):

@@ -92,10 +92,14 @@ class Resamples:
 
     weights: Array
     pairs: np.ndarray
-    pair_weights: Array = field(init=False)
+    pair_weights: np.ndarray = field(init=False)
+    """float32 [R, 1000], each row summing to 1; NaN where a resample holds no pair."""
 
     def __post_init__(self) -> None:
-        self.pair_weights = self.weights[:, self.pairs[0]] * self.weights[:, self.pairs[1]]
+        weights = self.weights[:, self.pairs[0]] * self.weights[:, self.pairs[1]]
+        total = weights.sum(axis=1, keepdims=True)
+        # float32: this table is read for every edit, and 1e-7 of a mean is far below its interval
+        self.pair_weights = (weights / np.where(total > 0, total, np.nan)).astype(np.float32)
 
 
 def resamples(seed: int, num: int) -> Resamples:
@@ -196,8 +200,12 @@ def feature_distance(seen: Seen, base: Seen) -> np.ndarray:
 
 def class_counts(seen: Seen, weights: Array) -> Array:
     """Return how many images fall into each class under every row of weights: [R, K]."""
-    counts: Array = weights @ np.eye(seen.known_probabilities.shape[1])[seen.classes]
-    return counts
+    return _product(weights, np.eye(seen.known_probabilities.shape[1])[seen.classes])
+
+
+def _product(table: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return table @ x by torch: beside the networks, NumPy's own threads would wait for torch's on the same cores."""
+    return torch.matmul(torch.from_numpy(table), torch.from_numpy(x)).numpy()
 
 
 def entropy(counts: Array) -> Array:
@@ -225,15 +233,17 @@ def top_class(seen: Seen) -> int:
 
 def pair_mean(distance: np.ndarray, draws: Resamples) -> Array:
     """Return the mean of the pairs' distances [1000] under every row of weights: [R]; NaN where no pair was drawn."""
-    total = draws.pair_weights.sum(axis=1)
-    return np.where(total > 0, draws.pair_weights @ distance / np.where(total > 0, total, 1.0), np.nan)
+    return _product(draws.pair_weights, distance.astype(np.float32)).astype(np.float64)
 
 
 def diversity_px(seen: Seen, draws: Resamples) -> Array:
     """Return the mean distance over 1,000 random pairs of images: [R], levels (root mean square over pixels)."""
-    pixels = seen.img_u8.flatten(1).to(torch.float32)
-    first, second = (pixels[torch.from_numpy(row)] for row in draws.pairs)
-    return pair_mean(first.sub_(second).square_().mean(dim=1).sqrt_().numpy(), draws)
+    pixels = seen.img_u8.flatten(1).to(torch.float64)
+    # |a - b|^2 = |a|^2 + |b|^2 - 2 ab, exact: these are integers far below 2^53.
+    products = (pixels @ pixels.T).numpy()
+    squares, (first, second) = products.diagonal(), draws.pairs
+    change = squares[first] + squares[second] - 2 * products[first, second]
+    return pair_mean(np.sqrt(change / pixels.shape[1]), draws)
 
 
 def pair_distance(features: np.ndarray, pairs: np.ndarray) -> np.ndarray:
