@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import device, files
 from ..datasets.store import Dataset
+from ..errors import Interrupted
 from ..latent import dissection
 from ..latent.dissection import DissectConfig
 from ..metrics import evaluate
@@ -92,9 +93,19 @@ def run_lab(
         if not run.is_finished:
             show(session.run_training(run, dataset, say=say, should_stop=should_stop), f"train {name}")
         if not (run.folder / "measure.json").exists():
-            _timed(run, "measure", show, measure_run(run, dataset, seed=plan.seed, num_sets=plan.sizes.num_sets))
+            measuring = measure_run(run, dataset, seed=plan.seed, num_sets=plan.sizes.num_sets)
+            _timed(run, "measure", show, stoppable(measuring, should_stop))
         if not (run.folder / "dissect" / dissection.RECORD_NAME).exists():
-            _timed(run, "dissect", show, dissect_run(run, dataset, dissect_config(plan)))
+            dissecting = dissect_run(run, dataset, dissect_config(plan))
+            _timed(run, "dissect", show, stoppable(dissecting, should_stop))
+
+
+def stoppable(work: Iterator[Any], should_stop: Callable[[], bool]) -> Iterator[Any]:
+    """Pass records on; a request to stop raises `Interrupted` between two of them, and the stage begins anew later."""
+    for record in work:
+        yield record
+        if isinstance(record, Progress) and should_stop():
+            raise Interrupted("stopped in mid-stage; everything finished before it is kept.")
 
 
 def dissect_config(plan: Plan) -> DissectConfig:
