@@ -15,9 +15,14 @@ def work():
 
 def test_a_request_to_stop_ends_a_stage_between_two_records():
     assert list(stoppable(work(), lambda: False)) == list(work())
-    seen = []
+    seen: list[object] = []
+
+    def follow() -> None:
+        for record in stoppable(work(), lambda: True):
+            seen.append(record)
+
     with pytest.raises(Interrupted, match="finished before it is kept"):
-        seen.extend(stoppable((seen.append(record) or record for record in work()), lambda: True))
+        follow()
     assert seen == [Progress(1, 2)]
 
 
