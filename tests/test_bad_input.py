@@ -54,7 +54,20 @@ def tiny_run(tmp_path_factory, tiny_dataset) -> Path:
 def trained_run(tmp_path_factory, ganatomy, data_dir) -> Path:
     """A finished run of ten steps on Fashion-MNIST, by the command line."""
     folder = tmp_path_factory.mktemp("trained") / "run"
-    done = ganatomy("train", "gan", "--data-dir", data_dir, "--num-threads", 1, "--total-nimg", 640, "--out", folder)
+    done = ganatomy(
+        "train",
+        "gan",
+        "--data-dir",
+        data_dir,
+        "--num-threads",
+        1,
+        "--total-nimg",
+        640,
+        "--checkpoint-nimg",
+        64,
+        "--out",
+        folder,
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -261,7 +274,7 @@ PROCESSES = {
     "preset": (["train", "dcgn"], "unknown preset 'dcgn'"),
     "option": (["lab", "--bugdet", "smoke"], "Perhaps you meant: --budget"),
     "budget": (["lab", "--budget", "smok"], "unknown budget 'smok'"),
-    "data": (["train", "gan", "--data-dir", "{tmp}/data"], "is damaged"),
+    "data": (["train", "gan", "--data-dir", "{tmp}/data"], "copy or download"),
     "number": (["dissect", "{run}", "--dims", "3,100"], "latent number 100 does not exist"),
     "value": (["dissect", "{run}", "--values", "0.1,nan"], "the edit value nan is not a finite number"),
     "folder": (["measure", "{tmp}"], "is not a run"),

@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 SMALLER = {
-    "train": ["--total-nimg", "640", "--num-threads", "1"],
+    "train": ["--total-nimg", "320", "--num-threads", "1", "--sample-nimg", "320", "--snapshot-nimg", "320"],
     "measure": ["--num-sets", "1"],
     "dissect": ["--num-latents", "8", "--num-latents-all", "4", "--num-prior-img", "20"],
     "lab": ["--budget", "smoke"],
@@ -79,7 +79,7 @@ def test_every_place_of_the_tree_exists():
 def test_make_lab_is_the_command(tmp_path):
     """`make lab` runs the lab with ARGS; the environment is taken as installed."""
     done = subprocess.run(
-        ["make", "--dry-run", "--assume-old=.venv", "lab", "ARGS=--budget smoke"],
+        ["make", "--no-print-directory", "--dry-run", "--assume-old=.venv", "lab", "ARGS=--budget smoke"],
         cwd=REPOSITORY, capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == ".venv/bin/ganatomy lab --budget smoke"
@@ -106,7 +106,11 @@ def test_python_example_runs(data_dir, tmp_path, monkeypatch):
 
     (code,) = blocks("python")
     short = presets.dcgan()
-    monkeypatch.setitem(presets.PRESETS, "dcgan", lambda: type(short)(**{**short.to_dict(), "total_nimg": 256}))
+    monkeypatch.setitem(
+        presets.PRESETS,
+        "dcgan",
+        lambda: type(short)(**{**short.to_dict(), "total_nimg": 256, "sample_nimg": 256, "snapshot_nimg": 256}),
+    )
     monkeypatch.setattr(evaluate, "measure", functools.partial(evaluate.measure, num_gen=100))
     small = functools.partial(dissection.DissectConfig, num_latents=4, num_latents_all=2, num_prior_img=20)
     monkeypatch.setattr(dissection, "DissectConfig", small)

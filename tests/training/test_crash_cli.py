@@ -127,6 +127,7 @@ def test_changed_settings_are_refused_with_every_difference(short_run):
     assert train(short_run, "--resume", "run", "--seed", "7").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_second_writer_a_full_disk_and_damage(short_run):
     """In this order on one run: refused while another process writes it, then starved, then damaged."""
     folder = short_run / "run"
