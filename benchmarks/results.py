@@ -117,7 +117,7 @@ def claim_table(claims: list[dict[str, Any]]) -> list[str]:
         value, low, high = (_number(row[key]) for key in ("value", "lo", "hi"))
         verdict = row["verdict"] + (f" ({row['reason']})" if row.get("reason") else "")
         limit = f"{row.get('side') or ''} {_number(row['threshold'])}".strip()
-        claim = f"{row['id']} | {row['run']} | {row['statistic']}"
+        claim = f"{row['id']} | {row['run']} | {row['statistic'].replace('|', chr(92) + '|')}"
         rows.append(f"| {claim} | {value} | {low} to {high} | {limit} | {verdict} |")
     return rows
 
