@@ -54,8 +54,8 @@ class Budget:
 
 BUDGETS = {
     "smoke": Budget(
-        nimg={"gan": 12_800, "dcgan": 1_280}, num_pictures=2, num_sets=1, num_latents=32, num_latents_all=4,
-        num_prior=200,
+        nimg={"gan": 6_400, "dcgan": 1_280}, num_pictures=2, num_sets=1, num_latents=16, num_latents_all=2,
+        num_prior=20,
     ),
     "quick": Budget(
         nimg={"gan": 180_000, "dcgan": 180_000}, num_pictures=10, num_sets=3, num_latents=1000, num_latents_all=256,
@@ -221,10 +221,10 @@ def _num_images(plan: Plan, z_dim: int) -> int:
 
 
 def _seconds_of(work: Callable[[], Any]) -> float:
-    """Return the median seconds of calls for about a fifth of a second, at least one, after a warm-up call."""
+    """Return the median seconds of a few calls (one of a slow one) after a warm-up call."""
     work()
     times: list[float] = []
-    while not times or (sum(times) < 0.2 and len(times) < 50):
+    while not times or (sum(times) < 0.05 and len(times) < 50):
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
