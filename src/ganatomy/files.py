@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from .errors import OutputError, RunError, StorageError
 
 SCHEMA = 1
@@ -133,6 +131,8 @@ def new_run_name(preset: str, seed: int) -> str:
 @contextmanager
 def one_writer(folder: Path) -> Iterator[None]:
     """Hold a folder's lock: a second writer is refused; the system releases it when a process dies."""
+    import filelock  # loads asyncio, which `--help` does not need
+
     lock = filelock.FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
