@@ -22,13 +22,26 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CommandLine = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def find_data_dir() -> Path | None:
+    """Return the folder that holds fashion-mnist/: GANATOMY_DATA, or shared/data beside the repository."""
+    folder = Path(os.environ.get("GANATOMY_DATA") or REPOSITORY.parent / "shared" / "data").resolve()
+    return folder if (folder / "fashion-mnist").is_dir() else None
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder that holds fashion-mnist/: GANATOMY_DATA, or shared/data beside the repository; else skip."""
-    folder = Path(os.environ.get("GANATOMY_DATA") or REPOSITORY.parent / "shared" / "data").resolve()
-    if not (folder / "fashion-mnist").is_dir():
+    """The folder that holds fashion-mnist/; else skip."""
+    folder = find_data_dir()
+    if folder is None:
         pytest.skip("Fashion-MNIST is not on this machine (set GANATOMY_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def some_data() -> list[str]:
+    """Words of the command line that name a whole data set: Fashion-MNIST where it is here, else the drawn one."""
+    folder = find_data_dir()
+    return ["--data", "atelier"] if folder is None else ["--data", "fashion-mnist", "--data-dir", str(folder)]
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +88,11 @@ def ganatomy_here(monkeypatch: pytest.MonkeyPatch) -> CommandLine:
 
 
 @pytest.fixture(scope="session")
-def smoke_lab(data_dir: Path, ganatomy: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def smoke_lab(
+    some_data: list[str], ganatomy: CommandLine, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
     """One finished smoke lab for all tests that only read it or copy it: (folder, what was printed)."""
     out = tmp_path_factory.mktemp("lab") / "smoke"
-    done = ganatomy("lab", "--budget", "smoke", "--data", "fashion-mnist", "--data-dir", data_dir, "--out", out)
+    done = ganatomy("lab", "--budget", "smoke", *some_data, "--out", out)
     assert done.returncode == 0, done.stderr
     return out, done.stdout + done.stderr

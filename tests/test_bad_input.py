@@ -51,14 +51,13 @@ def tiny_run(tmp_path_factory, tiny_dataset) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained_run(tmp_path_factory, ganatomy, data_dir) -> Path:
-    """A finished run of ten steps on Fashion-MNIST, by the command line."""
+def trained_run(tmp_path_factory, ganatomy, some_data) -> Path:
+    """A finished run of ten steps, by the command line."""
     folder = tmp_path_factory.mktemp("trained") / "run"
     done = ganatomy(
         "train",
         "gan",
-        "--data-dir",
-        data_dir,
+        *some_data,
         "--num-threads",
         1,
         "--total-nimg",
@@ -95,7 +94,7 @@ def trained_run(tmp_path_factory, ganatomy, data_dir) -> Path:
 def test_words_and_numbers_on_the_command_line(ganatomy_here, tmp_path, words, expected, request):
     more = []
     if "--device" in words:
-        more = ["--data-dir", request.getfixturevalue("data_dir")]
+        more = request.getfixturevalue("some_data")
     refused(ganatomy_here(*words, *more, cwd=tmp_path), *expected)
     assert list(tmp_path.iterdir()) == []  # before any work
 
@@ -172,9 +171,9 @@ def test_latent_numbers_that_do_not_exist(ganatomy_here, tiny_run, dims):
     refused(done, f"latent number {bad} does not exist", "100 numbers, 0 to 99")
 
 
-def test_latent_numbers_that_do_not_exist_in_a_lab(ganatomy_here, data_dir, tmp_path):
+def test_latent_numbers_that_do_not_exist_in_a_lab(ganatomy_here, some_data, tmp_path):
     done = ganatomy_here(
-        "lab", "--budget", "smoke", "--dims", "3,100", "--data-dir", data_dir, "--out", tmp_path / "out"
+        "lab", "--budget", "smoke", "--dims", "3,100", *some_data, "--out", tmp_path / "out"
     )
     refused(done, "latent number 100 does not exist", "0 to 99")
     assert not (tmp_path / "out").exists()
@@ -248,7 +247,7 @@ def test_an_output_that_cannot_be_written(ganatomy_here, tiny_run, tmp_path, ver
     out = tmp_path / "file" / "sub" / "x.npy"
     words = ["sample", tiny_run]
     if verb != "sample":
-        data = ["--data-dir", request.getfixturevalue("data_dir")]
+        data = request.getfixturevalue("some_data")
         words = ["train", "gan", *data] if verb == "train" else ["lab", "--budget", "smoke", *data]
     given = out.parent if verb == "sample" else out
     refused(ganatomy_here(*words, "--out", out), given, "cannot be written", "Choose another with --out")
@@ -259,13 +258,13 @@ def test_an_output_of_an_unknown_kind(ganatomy_here, tiny_run, tmp_path):
     refused(done, "x.jpg ends in .jpg", "allowed: .npy, .npz, .png, or a folder")
 
 
-def test_a_folder_that_holds_another_run(ganatomy_here, trained_run, data_dir):
-    done = ganatomy_here("train", "gan", "--data-dir", data_dir, "--total-nimg", 640, "--out", trained_run)
+def test_a_folder_that_holds_another_run(ganatomy_here, trained_run, some_data):
+    done = ganatomy_here("train", "gan", *some_data, "--total-nimg", 640, "--out", trained_run)
     refused(done, trained_run, "already holds a run", f"train --resume {trained_run}", "choose another --out")
 
 
-def test_a_changed_configuration_is_refused_with_every_difference(ganatomy_here, trained_run, data_dir):
-    more = ["--seed", 5, "--batch-size", 32, "--data-dir", data_dir]
+def test_a_changed_configuration_is_refused_with_every_difference(ganatomy_here, trained_run, some_data):
+    more = ["--seed", 5, "--batch-size", 32, *some_data[2:]]
     done = ganatomy_here("train", "--resume", trained_run, *more)
     refused(done, "its settings cannot change", "seed: 0 -> 5", "batch_size: 64 -> 32", "--init-from")
 
@@ -303,29 +302,29 @@ def unfinished(run: Path, folder: Path) -> Path:
     return folder
 
 
-def test_a_damaged_checkpoint_falls_back_loudly(ganatomy, trained_run, data_dir, tmp_path):
+def test_a_damaged_checkpoint_falls_back_loudly(ganatomy, trained_run, some_data, tmp_path):
     folder = unfinished(trained_run, tmp_path / "run")
     left = max((folder / "checkpoints").iterdir())
     whole = shutil.copytree(left, folder / "checkpoints" / "checkpoint-000000639")
     (whole / "state.safetensors").write_bytes((left / "state.safetensors").read_bytes()[:-100])
-    done = ganatomy("train", "--resume", folder, "--data-dir", data_dir)
+    done = ganatomy("train", "--resume", folder, *some_data[2:])
     assert done.returncode == 0, done.stderr
     assert f"checkpoint {whole} is damaged" in done.stderr
     assert open_run(folder).is_finished
 
 
-def test_damaged_checkpoints_fail_in_mid_run(ganatomy, trained_run, data_dir, tmp_path):
+def test_damaged_checkpoints_fail_in_mid_run(ganatomy, trained_run, some_data, tmp_path):
     folder = unfinished(trained_run, tmp_path / "run")
     for path in (folder / "checkpoints").glob("*/state.safetensors"):
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
-    done = ganatomy("train", "--resume", folder, "--data-dir", data_dir)
+    done = ganatomy("train", "--resume", folder, *some_data[2:])
     refused(done, folder / "checkpoints", "are damaged", "Restore one from a copy", "--init-from", code=1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
-def test_disk_full_in_mid_run(ganatomy, trained_run, data_dir, tmp_path):
+def test_disk_full_in_mid_run(ganatomy, trained_run, some_data, tmp_path):
     """A limit on file sizes stands for a full disk: the first checkpoint (about 1.3 MB) does not fit."""
     import resource
 
@@ -334,11 +333,11 @@ def test_disk_full_in_mid_run(ganatomy, trained_run, data_dir, tmp_path):
 
     out = tmp_path / "run"
     done = ganatomy(
-        "train", "gan", "--data-dir", data_dir, "--total-nimg", 640, "--checkpoint-nimg", 128, "--out", out,
+        "train", "gan", *some_data, "--total-nimg", 640, "--checkpoint-nimg", 128, "--out", out,
         "--num-threads", 1, preexec_fn=limit,
     )  # fmt: skip
     refused(done, "could not save a checkpoint", "Free some space, then resume the run", code=1)
     assert open_run(out).status["state"] == "failed"
-    done = ganatomy("train", "--resume", out, "--data-dir", data_dir)
+    done = ganatomy("train", "--resume", out, *some_data[2:])
     assert done.returncode == 0, done.stderr
     assert open_run(out).is_finished

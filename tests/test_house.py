@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import ganatomy as package
-from ganatomy import api, presets, rng
+from ganatomy import api, cli, data_verbs, presets, rng
 from ganatomy.config import Overrides, TrainConfig, resolve
 from ganatomy.datasets.stream import ImageStream
 from ganatomy.training.state import TrainState
@@ -41,15 +41,18 @@ ROWS = (
     ("laboratory",),
     ("reporting",),
     ("console",),
-    ("api",),
+    ("api", "data_verbs"),
     ("cli",),
     ("__init__", "__main__"),
 )
 """A module may import rows above its own, and its own package."""
 LEVEL = {room: level for level, row in enumerate(ROWS) for room in row}
-INSTANT = ("errors", "progress", "config", "presets", "console", "api", "cli")
+INSTANT = ("errors", "progress", "config", "presets", "console", "api", "data_verbs", "cli")
 """Modules that must not load torch, so that --help is instant (api does inside its functions)."""
 VERBS = ("lab", "train", "sample", "measure", "dissect", "report")
+GROUPED = ("data_list", "data_get", "data_inspect", "data_import", "features_train")
+"""Verbs of two words on the command line."""
+HELP = ("", *VERBS, "data", "features", *(name.replace("_", " ") for name in GROUPED))
 
 FILES = sorted(SOURCE.rglob("*.py"))
 PARSED = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
@@ -136,7 +139,7 @@ import contextlib, importlib, io, sys
 for name in sys.argv[1:]:
     importlib.import_module("ganatomy." + name)
 from ganatomy import cli
-for words in (["--help"], ["lab", "--help"], ["train", "--help"], ["dissect", "--help"]):
+for words in (["--help"], ["lab", "--help"], ["train", "--help"], ["dissect", "--help"], ["data", "inspect", "-h"]):
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
         cli.main(words)
 print(sorted({"torch", "numpy", "matplotlib", "PIL", "safetensors"} & set(sys.modules)))
@@ -239,7 +242,7 @@ def test_functions_have_at_most_8_parameters():
         for file, node in functions()
         if (number := len([a for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
                            if a.arg not in ("self", "cls")])) > 8
-        and not (file == "api.py" and node.name in VERBS)
+        and not (file in ("api.py", "data_verbs.py") and node.name in (*VERBS, *GROUPED))
     ]  # fmt: skip
     assert many == []
 
@@ -260,16 +263,20 @@ def test_public_functions_have_docstrings():
 def test_no_package_bears_a_verbs_name():
     """`ganatomy.lab` must stay the function, whatever was imported before."""
     assert {path.stem for path in SOURCE.iterdir()}.isdisjoint(VERBS)
-    for verb in VERBS:
+    for verb in (*VERBS, *GROUPED):
         assert inspect.isfunction(getattr(package, verb))
 
 
 def test_all_is_sorted_and_complete():
     assert package.__all__ == sorted(package.__all__)
-    assert set(package.__all__) == {"GanatomyError", *VERBS}
+    assert set(package.__all__) == {"GanatomyError", *VERBS, *GROUPED}
     assert all(hasattr(package, name) for name in package.__all__)
-    own = {name for name, value in vars(api).items() if getattr(value, "__module__", "") == api.__name__}
-    assert {name for name in own if inspect.isfunction(vars(api)[name]) and not name.startswith("_")} == set(VERBS)
+    for module, verbs in ((api, VERBS), (data_verbs, GROUPED)):
+        own = {name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
+        functions = {name for name in own if inspect.isfunction(vars(module)[name])}
+        assert {name for name in functions if not name.startswith("_")} == set(verbs)
+    grouped = {verb.__name__ for group in cli.GROUPS.values() for verb in group.values()}
+    assert grouped == set(GROUPED)
 
 
 def test_overrides_agree_with_the_configuration():
@@ -282,7 +289,8 @@ def test_overrides_agree_with_the_configuration():
 DECIDED_ELSEWHERE = {
     "preset", "model",  # the positional argument
     "seed", "total_nimg", "init_from",  # parameters of train itself
-    "data", "data_sha256", "num_train", "img_channels", "img_height", "img_width",  # the data
+    "data", "data_path", "data_fit", "data_sha256", "num_train",  # the data
+    "img_channels", "img_height", "img_width",
 }  # fmt: skip
 
 
@@ -310,12 +318,12 @@ def test_every_preset_builds_and_trains_two_steps(name, tiny_dataset):
     assert all(torch.isfinite(value).all() for value in after.values())
 
 
-@pytest.mark.parametrize("verb", ["", *VERBS])
+@pytest.mark.parametrize("verb", HELP)
 def test_help_is_as_written_down(verb, ganatomy):
     """UPDATE_GOLDEN=1 make test ARGS="-k help_is" writes the files anew; look at the difference before committing."""
-    done = ganatomy(*([verb] if verb else []), "--help", cwd=REPOSITORY)
+    done = ganatomy(*verb.split(), "--help", cwd=REPOSITORY)
     assert done.returncode == 0, done.stderr
-    path = GOLDEN / f"help-{verb or 'ganatomy'}.txt"
+    path = GOLDEN / f"help-{verb.replace(' ', '-') or 'ganatomy'}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(done.stdout, encoding="utf-8", newline="\n")
     assert done.stdout == path.read_text(encoding="utf-8")
@@ -323,7 +331,7 @@ def test_help_is_as_written_down(verb, ganatomy):
 
 def test_help_lists_every_verb_and_setting():
     text = (GOLDEN / "help-ganatomy.txt").read_text(encoding="utf-8")
-    assert all(f"• {verb} " in text for verb in VERBS)
+    assert all(f"• {verb} " in text for verb in (*VERBS, *cli.GROUPS))
     text = (GOLDEN / "help-train.txt").read_text(encoding="utf-8")
     assert all(f"--{name.replace('_', '-')} " in text for name in typing.get_type_hints(Overrides))
 

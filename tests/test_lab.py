@@ -18,9 +18,9 @@ CLAIMS = {f"C{number}" for number in range(1, 14)}
 TIMES = {"seconds", "seconds_all", "img_per_sec", "command", "environment"}
 
 
-def start_lab(data_dir: Path, out: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "ganatomy", "lab", "--budget", "smoke", "--data", "fashion-mnist"]
-    command += ["--data-dir", str(data_dir), "--out", str(out), *more]
+def start_lab(some_data: list[str], out: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "ganatomy", "lab", "--budget", "smoke", *some_data]
+    command += ["--out", str(out), *more]
     return subprocess.Popen(command, text=True, encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -45,11 +45,11 @@ def test_plan_and_expected_time_come_first(smoke_lab: tuple[Path, str]) -> None:
     assert output.index("plan:") < output.index("expected: about") < output.index("train gan-s0: done")
 
 
-def test_lab_json_follows_its_schema(smoke_lab: tuple[Path, str]) -> None:
+def test_lab_json_follows_its_schema(smoke_lab: tuple[Path, str], some_data: list[str]) -> None:
     record = record_of(smoke_lab[0])
     assert record["schema"] == 1
     assert record["budget"] == "smoke"
-    assert record["data"]["name"] == "fashion-mnist"
+    assert record["data"]["name"] == some_data[1]
     assert (record["data"]["num_train"], record["data"]["num_test"]) == (60_000, 10_000)
     assert record["networks"] == {
         "gan": {"generator_parameters": 114_064, "discriminator_parameters": 100_609},
@@ -60,7 +60,7 @@ def test_lab_json_follows_its_schema(smoke_lab: tuple[Path, str]) -> None:
         assert [set(point) for point in run["loss"][:1]] == [{"nimg", "G", "D", "D_real", "D_fake"}]
         assert run["loss"][-1]["nimg"] == run["total_nimg"]
         (score,) = run["scores"].items()
-        assert score[0] == "fd10k_test[fashion-v1]"
+        assert score[0] == f"fd10k_test[{some_data[1].split('-')[0]}-v1]"
         assert 0 < score[1]["floor"] < score[1]["value"]
         assert score[1]["num_gen"] == score[1]["num_real"] == 10_000
         assert score[1]["spread"] > 0
@@ -97,17 +97,17 @@ def test_figures_exist(smoke_lab: tuple[Path, str]) -> None:
         assert (folder / figure["file"]).exists()
 
 
-def test_a_finished_lab_repeats_nothing(smoke_lab: tuple[Path, str], data_dir: Path) -> None:
+def test_a_finished_lab_repeats_nothing(smoke_lab: tuple[Path, str], some_data: list[str]) -> None:
     folder, _ = smoke_lab
     stats = [path.stat().st_mtime_ns for path in sorted(folder.glob("runs/*/stats.jsonl"))]
     before = without_times(record_of(folder))
-    finish(start_lab(data_dir, folder))
+    finish(start_lab(some_data, folder))
     assert stats == [path.stat().st_mtime_ns for path in sorted(folder.glob("runs/*/stats.jsonl"))]
     assert without_times(record_of(folder)) == before
 
 
-def test_another_configuration_is_refused(smoke_lab: tuple[Path, str], data_dir: Path) -> None:
-    process = start_lab(data_dir, smoke_lab[0], "--seed", "1")
+def test_another_configuration_is_refused(smoke_lab: tuple[Path, str], some_data: list[str]) -> None:
+    process = start_lab(some_data, smoke_lab[0], "--seed", "1")
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "seed: 0 -> 1" in output
@@ -115,14 +115,16 @@ def test_another_configuration_is_refused(smoke_lab: tuple[Path, str], data_dir:
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_numbers(smoke_lab: tuple[Path, str], data_dir: Path, tmp_path: Path) -> None:
-    finish(start_lab(data_dir, tmp_path / "again"))
+def test_the_same_seed_gives_the_same_numbers(
+    smoke_lab: tuple[Path, str], some_data: list[str], tmp_path: Path
+) -> None:
+    finish(start_lab(some_data, tmp_path / "again"))
     assert without_times(record_of(tmp_path / "again")) == without_times(record_of(smoke_lab[0]))
 
 
 @pytest.mark.slow
 def test_kill_at_three_moments_gives_the_same_numbers(
-    smoke_lab: tuple[Path, str], data_dir: Path, tmp_path: Path
+    smoke_lab: tuple[Path, str], some_data: list[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "killed"
     moments = (
@@ -131,12 +133,12 @@ def test_kill_at_three_moments_gives_the_same_numbers(
         "runs/dcgan-s0/checkpoints/checkpoint-*",
     )
     for pattern in moments:
-        process = start_lab(data_dir, out)
+        process = start_lab(some_data, out)
         deadline = time.monotonic() + 300
         while not list(out.glob(pattern)) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         assert process.poll() is None, f"the lab ended before {pattern} appeared"
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-    finish(start_lab(data_dir, out))
+    finish(start_lab(some_data, out))
     assert without_times(record_of(out)) == without_times(record_of(smoke_lab[0]))

@@ -10,18 +10,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from pictures import make_folder
 
 import ganatomy as ga
 from ganatomy import cli, presets
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+READMES = {name: (REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md")}
+README = READMES["README.md"]
 
 SMALLER = {
     "train": ["--total-nimg", "320", "--num-threads", "1", "--sample-nimg", "320", "--snapshot-nimg", "320"],
     "measure": ["--num-sets", "1"],
     "dissect": ["--num-latents", "8", "--num-latents-all", "4", "--num-prior-img", "20"],
     "lab": ["--budget", "smoke"],
+    "features": ["--num-epochs", "2"],
 }
 """Options per verb that make its work small; they take the place of those given."""
 
@@ -37,14 +40,14 @@ def small(words: list[str]) -> list[str]:
     return kept + options
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, readme: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
 
 
-def commands() -> list[list[str]]:
+def commands(readme: str = README) -> list[list[str]]:
     """Every `ganatomy` command, and `make lab` as the command it stands for."""
     found = []
-    for line in "".join(blocks("sh")).splitlines():
+    for line in "".join(blocks("sh", readme)).splitlines():
         words = shlex.split(line)
         if words[:2] == ["make", "lab"]:
             more = [word.removeprefix("ARGS=") for word in words[2:]]
@@ -56,10 +59,25 @@ def commands() -> list[list[str]]:
     return found
 
 
-def test_every_verb_has_an_example_and_a_row():
-    verbs = {verb.__name__ for verb in cli.VERBS}
-    assert {words[0] for words in commands()} == verbs
-    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == verbs
+@pytest.mark.parametrize("name", READMES)
+def test_every_verb_has_an_example_and_a_row(name):
+    verbs = {verb.__name__ for verb in cli.VERBS} | set(cli.GROUPS)
+    assert {words[0] for words in commands(READMES[name])} == verbs
+    assert set(re.findall(r"^\| `(\w+)` \|", READMES[name], re.MULTILINE)) == verbs
+
+
+def test_both_readmes_show_the_same_commands():
+    """All commands of the Chinese page stand in the English one, apart from the report's language."""
+    english, chinese = ({tuple(words) for words in commands(READMES[name])} for name in READMES)
+    assert {words for words in chinese if words[0] != "lab"} == {words for words in english if words[0] != "lab"}
+    assert blocks("python", READMES["README.zh.md"]) == blocks("python")
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_picture_exists(name):
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", READMES[name])
+    assert len(pictures) >= 2
+    assert all((REPOSITORY / picture).exists() for picture in pictures)
 
 
 def test_every_place_of_the_tree_exists():
@@ -85,11 +103,16 @@ def test_make_lab_is_the_command(tmp_path):
     assert done.stdout.splitlines()[-1] == ".venv/bin/ganatomy lab --budget smoke"
 
 
-def test_commands_run(ganatomy, data_dir, smoke_lab, tmp_path):
+def test_commands_run(ganatomy, some_data, smoke_lab, tmp_path):
     """The lab is one that another test has finished, so its commands continue it."""
-    shutil.copytree(smoke_lab[0], tmp_path / "runs" / "lab-fashion-mnist-smoke-s0")
+    name = some_data[1]
+    shutil.copytree(smoke_lab[0], tmp_path / "runs" / f"lab-{name}-smoke-s0")
+    make_folder(tmp_path / "pictures")
+    here = {"GANATOMY_DATA": some_data[3]} if len(some_data) > 2 else {"GANATOMY_OFFLINE": "1"}
+    here["GANATOMY_HOME"] = str(tmp_path / "home")
     for words in dict.fromkeys(map(tuple, commands())):
-        done = ganatomy(*small(list(words)), cwd=tmp_path, env={"GANATOMY_DATA": str(data_dir)})
+        given = [name if word == "fashion-mnist" else word for word in words]
+        done = ganatomy(*small(given), cwd=tmp_path, env=here)
         assert done.returncode == 0, (words, done.stderr)
     run = tmp_path / "runs" / "my-dcgan"
     assert (tmp_path / "samples.png").exists()

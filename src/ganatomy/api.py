@@ -12,20 +12,19 @@ Heavy modules are imported inside the functions, so that `--help` is instant. Ev
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json as json_format
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from . import config as configuration
 from . import console, files, presets
-from .config import Overrides, TrainConfig
-from .errors import ConfigError, Interrupted, unknown
+from .config import DataOptions, Overrides, TrainConfig
+from .errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 PathOrRun = str | PathLike[str]
 """A run: what `train` returned, or the path of its folder."""
 Lang = Literal["en", "zh"]
-DEFAULT_DATA = "fashion-mnist"
+DATA_OPTIONS = ("data_dir", "size", "fit", "channels")
 
 
 class PageOptions(TypedDict, total=False):
@@ -46,6 +45,14 @@ class PageOptions(TypedDict, total=False):
     """Title of the report, for handing in."""
     author: str
     """Author's name under the title."""
+
+
+class LabOptions(DataOptions, PageOptions, total=False):
+    """Data and page of a lab."""
+
+
+class TrainOptions(DataOptions, Overrides, total=False):
+    """Data and settings of a training."""
 
 
 class DissectOptions(TypedDict, total=False):
@@ -65,22 +72,21 @@ class DissectOptions(TypedDict, total=False):
 
 def lab(
     *,
-    data: str = DEFAULT_DATA,
-    data_dir: Path | None = None,
+    data: str | None = None,
     budget: str = "quick",
     lang: Lang = "en",
     seed: int = 0,
     dims: tuple[int, ...] | None = None,
     out: Path | None = None,
-    **page: Unpack[PageOptions],
+    **options: Unpack[LabOptions],
 ) -> Path:
     """Make the whole report: train gan and dcgan, measure both, dissect their latents, decide the claims.
 
     Started again with the same options it continues where it was stopped. Returns the lab's folder.
 
     Args:
-        data: Data set by name: fashion-mnist or mnist.
-        data_dir: Folder that holds <name>/<files>; unset: GANATOMY_DATA, the user cache, then a download.
+        data: A name (fashion-mnist, mnist, atelier, an imported set) or the path of a folder, .zip, .npz or .npy;
+            unset: fashion-mnist where it is on disk or can be fetched, else atelier.
         budget: smoke (under a minute), quick (minutes) or full (hours).
         lang: Language of the report: en or zh.
         seed: Seed of everything random.
@@ -92,16 +98,16 @@ def lab(
 
     planning.check_budget(budget)
     _check_lang(lang)
-    dataset = _load(data, data_dir)
+    dataset = _open(data, options)
     plan = planning.make_plan(budget=budget, seed=seed, dims=dims, dataset=dataset, say=console.say)
-    folder = files.make_folder(Path(out or Path("runs") / f"lab-{data}-{budget}-s{seed}"))
-    with files.one_writer(folder), _stoppable(f"Start it again with `{_command()}`: it continues.") as stop:
+    folder = files.make_folder(Path(out or Path("runs") / f"lab-{files.plain_name(dataset.name)}-{budget}-s{seed}"))
+    with files.one_writer(folder), console.stoppable(f"Start it again with `{_command()}`: it continues.") as stop:
         planning.claim_folder(folder, plan)
         planning.announce(plan, dataset, folder, console.say)
         stages.run_lab(plan, dataset, folder, show=console.show, say=console.say, should_stop=stop)
         record = stages.lab_record(plan, dataset, folder, command=_command(), lang=lang)
         files.write_json(folder / "lab.json", record)
-        _write_page([folder], lang, page, record)
+        _write_page([folder], lang, options, record)
     return folder
 
 
@@ -110,20 +116,19 @@ def train(
     /,
     *,
     data: str | None = None,
-    data_dir: Path | None = None,
     seed: int | None = None,
     total_nimg: int | None = None,
     out: Path | None = None,
     resume: Path | None = None,
     init_from: Path | None = None,
-    **settings: Unpack[Overrides],
+    **settings: Unpack[TrainOptions],
 ) -> Run:
     """Train one GAN from a preset, or continue one exactly where it stopped with --resume. Returns the run.
 
     Args:
         preset: gan, gan-adam or dcgan.
-        data: Data set by name: fashion-mnist (the default) or mnist.
-        data_dir: Folder that holds <name>/<files>; unset: GANATOMY_DATA, the user cache, then a download.
+        data: A name (fashion-mnist, mnist, atelier, an imported set) or the path of a folder, .zip, .npz or .npy;
+            unset: fashion-mnist where it is on disk or can be fetched, else atelier.
         seed: Seed of everything random; unset: 0.
         total_nimg: Training length in images shown; unset: the preset's epochs.
         out: Folder of the new run; unset: runs/<preset>-s<seed>-<time>-<random>.
@@ -133,17 +138,18 @@ def train(
     from .training import session
     from .training.run import create_run, open_run
 
-    asked: dict[str, Any] = {"seed": seed, "total_nimg": total_nimg, **settings}
-    asked = {name: value for name, value in asked.items() if value is not None}
+    given: dict[str, Any] = {"seed": seed, "total_nimg": total_nimg, **settings}
+    asked = {key: value for key, value in given.items() if value is not None and key not in DATA_OPTIONS}
     if resume is not None:
         run = open_run(resume)
         _check_unchanged(run.config, {"preset": preset, "data": data, "init_from": init_from, "out": out}, asked)
+        _check_no_fitting(settings)
         if run.is_finished:
             console.say(
                 f"{run.folder} is finished; to train it further, start a new run with --init-from {run.folder}."
             )
             return run
-        dataset = _load(run.config.data, data_dir)
+        dataset = _of_run(run, settings.get("data_dir"))
     else:
         if preset is None:
             raise ConfigError(f"give a preset ({', '.join(presets.PRESETS)}), or --resume RUN.")
@@ -152,11 +158,12 @@ def train(
             session.read_weights(Path(init_from))
             asked["init_from"] = str(Path(init_from).resolve())
         configuration.check(dataclasses.replace(config, **_without_device(asked)))
-        dataset = _load(data or DEFAULT_DATA, data_dir)
+        dataset = _open(data, settings)
         config = session.configure(config, dataset, asked, console.say)
-        run = create_run(Path(out or Path("runs") / files.new_run_name(preset, config.seed)), config, _command())
+        folder = Path(out or Path("runs") / files.new_run_name(preset, config.seed))
+        run = create_run(folder, config, _command(), dataset.describe())
     console.say(f"run folder: {run.folder}")
-    with _stoppable(f"Resume with `ganatomy train --resume {run.folder}`.") as stop:
+    with console.stoppable(f"Resume with `ganatomy train --resume {run.folder}`.") as stop:
         console.show(session.run_training(run, dataset, say=console.say, should_stop=stop), f"train {run.name}")
     return run
 
@@ -210,7 +217,7 @@ def measure(
         raise ConfigError(
             f"num_sets is {num_sets} and seed is {seed}; at least 1 set and a seed of 0 or more are needed."
         )
-    dataset = _load(opened.config.data, data_dir)
+    dataset = _of_run(opened, data_dir)
     work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets)
     record = console.show(work, f"measure {opened.name}") or {}
     print(json_format.dumps(record, ensure_ascii=False, indent=1) if json else stages.measure_lines(record))
@@ -249,7 +256,7 @@ def dissect(
         dims=tuple(dims) if dims is not None else None, num_dims=num_dims, values=values, seed=seed, **options
     )
     config = dissection.check(given, opened.config.z_dim)
-    dataset = _load(opened.config.data, data_dir)
+    dataset = _of_run(opened, data_dir)
     record = console.show(stages.dissect_run(opened, dataset, config), f"dissect {opened.name}") or {}
     console.say(f"pictures and measures: {opened.folder / 'dissect'}")
     return record
@@ -291,10 +298,25 @@ def _check_lang(lang: str) -> None:
         raise unknown("language", lang, ("en", "zh"))
 
 
-def _load(data: str, data_dir: Path | None) -> Dataset:
-    from .datasets import catalog
+def _open(data: str | None, options: DataOptions) -> Dataset:
+    from .datasets import opening
 
-    return catalog.load(data, Path(data_dir) if data_dir is not None else None, on_progress=console.download_lines())
+    asked: dict[str, Any] = dict(options)
+    given: Any = {name: asked[name] for name in DATA_OPTIONS if asked.get(name) is not None}
+    return opening.open_data(data, given, opening.Caller(console.say, console.show, console.download_lines()))
+
+
+def _of_run(run: Run, data_dir: Path | None) -> Dataset:
+    from .datasets import opening
+
+    caller = opening.Caller(console.say, console.show, console.download_lines())
+    return opening.of_run(run.config, Path(data_dir) if data_dir is not None else None, caller)
+
+
+def _check_no_fitting(options: DataOptions) -> None:
+    given = [name for name in ("size", "fit", "channels") if options.get(name) is not None]
+    if given:
+        raise ConfigError(f"--resume keeps the run's pictures as they are; leave out --{' and --'.join(given)}.")
 
 
 def _without_device(asked: dict[str, Any]) -> dict[str, Any]:
@@ -306,6 +328,8 @@ def _check_unchanged(config: TrainConfig, words: dict[str, Any], asked: dict[str
     if words["out"] is not None or words["init_from"] is not None:
         raise ConfigError("--resume continues a run in its own folder; leave out --out and --init-from.")
     wanted = asked | {name: words[name] for name in ("preset", "data") if words[name] is not None}
+    if config.data_path and wanted.get("data") and str(Path(wanted["data"]).expanduser().resolve()) == config.data_path:
+        del wanted["data"]
     if wanted.get("device") == "auto":
         del wanted["device"]
     changed = configuration.differences(config, dataclasses.replace(config, **wanted))
@@ -314,16 +338,6 @@ def _check_unchanged(config: TrainConfig, words: dict[str, Any], asked: dict[str
             f"--resume continues a run exactly, so its settings cannot change: {'; '.join(changed)}. "
             "Leave them out, or start a new run with --init-from."
         )
-
-
-@contextlib.contextmanager
-def _stoppable(advice: str) -> Iterator[console.StopSignal]:
-    """Save and stop on Ctrl-C or SIGTERM inside the block, and say how to go on."""
-    with console.stop_on_signals() as stop:
-        try:
-            yield stop
-        except Interrupted as error:
-            raise Interrupted(f"{error} {advice}", stop.exit_code) from None
 
 
 def _command() -> str:

@@ -11,14 +11,36 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, NoReturn
 
+import docstring_parser
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from . import api
+from . import api, data_verbs
+from .config import DataOptions, Overrides, ShapeOptions
 from .errors import GanatomyError, unknown
 
 VERBS: tuple[Callable[..., Any], ...] = (api.lab, api.train, api.sample, api.measure, api.dissect, api.report)
+GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
+    "data": {
+        "list": data_verbs.data_list,
+        "get": data_verbs.data_get,
+        "inspect": data_verbs.data_inspect,
+        "import": data_verbs.data_import,
+    },
+    "features": {"train": data_verbs.features_train},
+}
+"""Verbs of two words."""
+JOINED: dict[type, tuple[type, ...]] = {
+    DataOptions: (ShapeOptions, DataOptions),
+    api.LabOptions: (ShapeOptions, DataOptions, api.PageOptions),
+    api.TrainOptions: (ShapeOptions, DataOptions, Overrides),
+}
+"""Options that are joined from parts, each with the parts that describe its fields."""
 DESCRIPTION = "Train, dissect and report on GANs."
+GROUP_DESCRIPTIONS = {
+    "data": "Data sets: list, get, inspect, import.",
+    "features": "Feature networks of your own data: train.",
+}
 
 registry = ConstructorRegistry()
 
@@ -63,6 +85,18 @@ def _paths(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     )
 
 
+def _describe_joined() -> None:
+    """Let the docstrings of joined TypedDicts name the fields of their parts, which tyro cannot find by itself."""
+    described: dict[type, list[docstring_parser.DocstringParam]] = {
+        part: docstring_parser.parse_from_object(part).params
+        for part in (ShapeOptions, DataOptions, Overrides, api.PageOptions)
+    }
+    for joined, parts in JOINED.items():
+        fields = [param for part in parts for param in described[part]]
+        lines = [f"    {param.arg_name}: {' '.join((param.description or '').split())}" for param in fields]
+        joined.__doc__ = "\n".join([f"{(joined.__doc__ or '').splitlines()[0]}\n", "Args:", *lines])
+
+
 def _command(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Return a copy of a verb without its return type, which would need heavy imports to resolve."""
     assert isinstance(verb, FunctionType)
@@ -73,11 +107,43 @@ def _command(verb: Callable[..., Any]) -> Callable[..., Any]:
     return copy
 
 
-def _check_verb(words: list[str]) -> None:
+def _check_verb(words: list[str], names: list[str], kind: str = "verb") -> None:
     """Refuse a verb that does not exist with the nearest one; tyro would only list them."""
-    names = [verb.__name__ for verb in VERBS]
     if words and not words[0].startswith("-") and words[0] not in names:
-        raise unknown("verb", words[0], names)
+        raise unknown(kind, words[0], names)
+
+
+def _group(name: str) -> Callable[..., Any]:
+    """Return the entry of a group in the list of verbs; its own words are parsed by `_run`."""
+
+    def group() -> None:
+        raise AssertionError("a group of verbs is not called itself")
+
+    group.__doc__ = GROUP_DESCRIPTIONS[name]
+    return group
+
+
+def _run(words: list[str]) -> None:
+    """Parse the words and call the verb."""
+    if words and not words[0].startswith("-"):
+        _describe_joined()
+    prog, description = "ganatomy", DESCRIPTION
+    verbs = {verb.__name__: _command(verb) for verb in VERBS} | {name: _group(name) for name in GROUPS}
+    if words and words[0] in GROUPS:
+        group, *words = words
+        prog, description = f"ganatomy {group}", GROUP_DESCRIPTIONS[group]
+        verbs = {name: _command(verb) for name, verb in GROUPS[group].items()}
+        _check_verb(words, list(verbs), f"word after {group!r}")
+    else:
+        _check_verb(words, list(verbs))
+    tyro.extras.subcommand_cli_from_dict(
+        verbs,
+        prog=prog,
+        description=description,
+        args=words,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff),
+        registry=registry,
+    )
 
 
 def main(args: list[str] | None = None) -> NoReturn:
@@ -86,15 +152,7 @@ def main(args: list[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        _check_verb(sys.argv[1:] if args is None else args)
-        tyro.extras.subcommand_cli_from_dict(
-            {verb.__name__: _command(verb) for verb in VERBS},
-            prog="ganatomy",
-            description=DESCRIPTION,
-            args=args,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff),
-            registry=registry,
-        )
+        _run(sys.argv[1:] if args is None else args)
     except GanatomyError as error:
         print(f"ganatomy: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
 from .errors import ConfigError, unknown
@@ -12,6 +13,7 @@ from .errors import ConfigError, unknown
 ModelName = Literal["mlp", "dcgan"]
 OptimizerName = Literal["sgd", "adam"]
 InitName = Literal["default", "normal"]
+FitName = Literal["crop", "pad", "stretch"]
 
 NUM_FIXED_LATENTS = 64
 """Latents pictured over time in every run."""
@@ -65,6 +67,10 @@ class TrainConfig:
 
     data: str = ""
     """Name of the data set."""
+    data_path: str = ""
+    """Absolute path of own pictures; empty for sets known by name."""
+    data_fit: FitName = "crop"
+    """How own pictures were brought to one size."""
     data_sha256: str = ""
     """SHA-256 over the data set's content hashes."""
     num_train: int = 0
@@ -89,6 +95,24 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as plain JSON values."""
         return dataclasses.asdict(self)
+
+
+class ShapeOptions(TypedDict, total=False):
+    """How own pictures are brought to one shape."""
+
+    size: str
+    """Height x width of own or drawn pictures, as in 48x32; unset: their own size."""
+    fit: FitName
+    """How own pictures get that size: crop (fill and cut), pad (fit and fill up) or stretch."""
+    channels: Literal[1, 3]
+    """1 (grey) or 3 (colour); unset: by the pictures."""
+
+
+class DataOptions(ShapeOptions, total=False):
+    """Where the data lies, and the shape of own pictures."""
+
+    data_dir: Path
+    """Folder that holds <name>/<files>; unset: GANATOMY_DATA, the user cache, then a download."""
 
 
 class Overrides(TypedDict, total=False):

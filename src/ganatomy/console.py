@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Protocol, TypeVar
 
+from .errors import Interrupted
 from .progress import Progress, clock
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -141,3 +142,13 @@ def stop_on_signals() -> Iterator[StopSignal]:
         yield stop
     finally:
         restore()
+
+
+@contextlib.contextmanager
+def stoppable(advice: str) -> Iterator[StopSignal]:
+    """Save and stop on Ctrl-C or SIGTERM inside the block, and say how to go on."""
+    with stop_on_signals() as stop:
+        try:
+            yield stop
+        except Interrupted as error:
+            raise Interrupted(f"{error} {advice}", stop.exit_code) from None

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -126,6 +127,11 @@ def new_run_name(preset: str, seed: int) -> str:
     """Return a run's folder name: preset, seed, local time and four random hex digits."""
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     return f"{preset}-s{seed}-{stamp}-{secrets.token_hex(2)}"
+
+
+def plain_name(name: str) -> str:
+    """Return a name with everything but letters, digits, '_', '.' and '-' turned into '-', for folders."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "data"
 
 
 @contextmanager

@@ -281,6 +281,12 @@ def test_claims_that_cannot_be_decided_stay_with_a_reason():
     assert found["C4"]["verdict"] == "holds"
     assert "no feature network" in found["C6"]["reason"]
     assert "no feature network" in found["C8"]["reason"]
+    random = dataclasses.replace(full, arrays=blind, record={**full.record, "features": "random-v1"})
+    for claim in ("C6", "C7", "C8"):
+        row = rows_of({"gan": [random]})[claim]
+        assert (row["verdict"], row["value"]) == ("undecided", None)
+        assert "the feature network random-v1 knows no classes" in row["reason"]
+        assert "`ganatomy features train DATA`" in row["reason"]
     digits = dataclasses.replace(full, record={**full.record, "class_names": list("0123")})
     assert "trouser" in rows_of({"gan": [digits]})["C8"]["reason"]
     few = dataclasses.replace(full, record={**full.record, "values": [0.1, 5.0, 30.0]})

@@ -28,6 +28,20 @@ class Planted(nn.Module):
         return torch.tanh(torch.einsum("nz,zchw->nchw", z, self.weight))
 
 
+class NoClasses(FeatureNetwork):
+    """The features of `Brightness`, but no classes."""
+
+    name = "no-classes"
+    num_features = 4
+    class_names = ()
+    img_shape = SHAPE
+    sha256 = "1" * 64
+    test_accuracy = None
+
+    def compute(self, img: Tensor) -> tuple[Tensor, Tensor]:
+        return nn.functional.adaptive_avg_pool2d(img, 2).flatten(1), img.new_empty(len(img), 0)
+
+
 class Brightness(FeatureNetwork):
     """Features: mean level of each quadrant in [-1, 1]; classes: dark, middle (called Trouser), bright."""
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import safetensors.numpy
-from planted import BRIGHT, IGNORED, Z_DIM, Brightness, Planted
+from planted import BRIGHT, IGNORED, Z_DIM, Brightness, NoClasses, Planted
 
 from ganatomy import rng
 from ganatomy.errors import ConfigError
@@ -132,6 +132,26 @@ def test_without_a_network_classes_and_features_are_absent_and_named(tmp_path):
     assert "confidence" in record["unavailable"]
     assert {row["measure"] for row in record["edits"]} == {measure.name for measure in measures.available(False)}
     assert "no feature network" in record["priors"]["message"]
+
+
+def test_a_network_without_classes_gives_everything_but_classes(done, tmp_path):
+    """The rows that both networks allow are the same; nothing about classes is in the record or the arrays."""
+    _, seeing, arrays = done
+    record = run(tmp_path, features=NoClasses())
+    assert (record["features"], record["class_names"]) == ("no-classes", None)
+    assert record["unavailable"] == ["confidence", "class_flip", "class_entropy", "top_class_share"]
+    allowed = [name for name in measures.MEASURES if name not in record["unavailable"]]
+    assert list(record["measures"]) == allowed
+    for table in ("edits", "atlas"):
+        assert record[table] == [row for row in seeing[table] if row["measure"] in allowed]
+    assert record["base"] == {name: row for name, row in seeing["base"].items() if name in allowed}
+    assert record["priors"] == {**seeing["priors"], "features": "no-classes"}
+    blind = safetensors.numpy.load((tmp_path / "atlas.safetensors").read_bytes())
+    gone = {name for name in arrays if name.endswith(("/class", "/confidence", "/class_flip"))}
+    assert set(blind) == set(arrays) - gone
+    assert len(gone) == 2 * (2 + 2 + 1 + 3)  # base without pair measures; edit; control; for all and chosen numbers
+    for name, array in blind.items():
+        np.testing.assert_array_equal(array, arrays[name])
 
 
 def test_the_record_is_plain_json_with_its_protocol(done):

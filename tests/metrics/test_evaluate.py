@@ -1,5 +1,8 @@
 """`measure` on a tiny generator and a three-feature network whose answers can be worked out beside it (1e-9)."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -90,9 +93,10 @@ def test_the_record_and_its_numbers(dataset):
     assert len(set(score["values"])) == 3
     assert score["value"] == pytest.approx(np.mean(expected), rel=1e-9)
     assert score["spread"] == pytest.approx(np.std(expected, ddof=1), rel=1e-9)
-    assert score["floor"] == pytest.approx(distance(rows(dataset.train.images), rows(dataset.test.images)), rel=1e-9)
+    held_out = dataset.train.images[-150:]
+    assert score["floor"] == pytest.approx(distance(rows(held_out), rows(dataset.test.images)), rel=1e-9)
     assert score["num_gen"] == 1500
-    assert (score["num_real"], score["num_floor"], score["num_sets"], score["split"]) == (800, 900, 3, "test")
+    assert (score["num_real"], score["num_floor"], score["num_sets"], score["split"]) == (800, 150, 3, "test")
     # Classes and confidence come from the first set alone.
     assert result["classes"]["counts"] == tops[0]
     assert sum(result["classes"]["counts"]) == 1500
@@ -126,15 +130,17 @@ def test_a_collapsed_generator_scores_badly_and_misses_classes(dataset):
 def test_real_moments_are_computed_once_per_process(dataset):
     features = Thirds()
     run(Stripes(), dataset, features)
-    assert features.num_seen == 1500 + 900 + 800
+    assert features.num_seen == 1500 + 150 + 800
     run(Stripes(), dataset, features)
-    assert features.num_seen == 2 * 1500 + 900 + 800
+    assert features.num_seen == 2 * 1500 + 150 + 800
 
 
-def test_the_floor_uses_the_last_ten_thousand_training_images():
-    train = store(10_050, 3)
+@pytest.mark.parametrize(("num_train", "num"), [(60_012, 10_000), (59_999, 9_999), (12, 2), (5, 0)])
+def test_the_floor_uses_the_last_sixth_of_the_training_images_and_at_most_ten_thousand(num_train, num):
+    train = ImageStore((torch.arange(num_train) % 251).to(torch.uint8)[:, None, None, None])
     data = Dataset("stripes", train, store(50, 4), "held out", ("left", "middle", "right"))
-    assert torch.equal(evaluate.real_images(data, "held_out"), train.images[50:])
+    assert data.num_held_out == num
+    assert torch.equal(evaluate.real_images(data, "held_out"), train.images[num_train - num :])
     assert torch.equal(evaluate.real_images(data, "test"), data.test.images)
 
 
@@ -145,6 +151,36 @@ def test_without_a_feature_network_the_record_says_so(dataset):
     assert result["scores"] == {}
     assert result["classes"] is None
     assert "no feature network is known for the data set stripes" in result["message"]
+
+
+class Blind(Thirds):
+    """The same features, but no classes."""
+
+    name, class_names, test_accuracy, sha256 = "blind", (), None, "4" * 64
+
+    def compute(self, img):
+        return super().compute(img)[0], img.new_empty(len(img), 0)
+
+
+@pytest.mark.parametrize(
+    ("class_names", "words"),
+    [
+        ((), "no other can be trained: stripes has no classes; put its images into one folder per class."),
+        (("left", "middle", "right"), "`ganatomy features train DATA` trains one on stripes, then measure again."),
+    ],
+)
+def test_without_classes_there_are_distances_and_a_reason(dataset, class_names, words):
+    data = dataclasses.replace(dataset, class_names=class_names)
+    _, result = run(Stripes(), data, Blind(), num_sets=2)
+    _, seeing = run(Stripes(), dataset, Thirds(), num_sets=2)
+    assert set(result) == set(seeing)
+    assert result["features"] == {"name": "blind", "sha256": "4" * 64, "test_accuracy": None}
+    assert result["scores"]["fd1500_test[blind]"] == seeing["scores"]["fd1500_test[thirds]"]
+    assert result["classes"] is None
+    assert result["confidence"] is None
+    assert "the feature network blind knows no classes" in result["message"]
+    assert result["message"].endswith(words)
+    json.dumps(result, allow_nan=False)
 
 
 @pytest.mark.parametrize("options", [{"num_sets": 0}, {"num_gen": 1}])

@@ -16,10 +16,12 @@ from safetensors import safe_open
 
 from ganatomy import files, rng
 from ganatomy.datasets import catalog
+from ganatomy.datasets.store import Dataset, ImageStore
 from ganatomy.errors import DataError, GanatomyError
 from ganatomy.metrics import evaluate
 from ganatomy.metrics import features as F
 from ganatomy.metrics.classifier import Classifier, ConvNorm
+from ganatomy.metrics.random_features import random_network
 
 NAMES = ["fashion-v1", "mnist-v1"]
 DATA = Path(os.environ.get("GANATOMY_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -120,10 +122,32 @@ def test_folding_twice_is_folding_once():
     assert torch.equal(block.conv.weight, weight)
 
 
-def test_networks_by_data_set():
-    assert F.features_for("fashion-mnist") is F.load_features("fashion-v1")
-    assert F.features_for("mnist").name == "mnist-v1"
-    assert F.features_for("cifar10") is None
+def some_data(name, sha256, img_shape=(1, 28, 28), class_names=("a", "b")):
+    img = torch.zeros(30, *img_shape, dtype=torch.uint8)
+    labels = torch.arange(30) % 2 if class_names else None
+    return Dataset(name, ImageStore(img, labels), ImageStore(img[:4]), sha256, class_names)
+
+
+def test_networks_by_data_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANATOMY_HOME", str(tmp_path))
+    for name, data in (("fashion-v1", "fashion-mnist"), ("mnist-v1", "mnist")):
+        sha256 = catalog.set_sha256(catalog.CATALOG[data])
+        exactly = some_data(data, sha256)
+        assert F.features_for(exactly) is F.load_features(name)
+        assert F.features_reason(exactly) == f"{name}: this project's network for these data."
+        # Only for exactly these data: another content, name or shape gets the fixed random network.
+        for other in (
+            some_data(data, "0" * 64), some_data("folder", sha256), some_data(data, sha256, (3, 28, 28)),
+        ):  # fmt: skip
+            assert F.features_for(other) is random_network(other.img_shape)
+    unlabelled, one = some_data("photos", "1" * 64, (3, 32, 48), ()), some_data("photos", "1" * 64, class_names=("x",))
+    assert F.features_for(unlabelled).img_shape == (3, 32, 48)
+    assert "photos has no classes; put its images into one folder per class" in F.features_reason(unlabelled)
+    assert "only the class x" in F.features_reason(one)
+    assert "`ganatomy features train DATA` makes one" in F.features_reason(some_data("photos", "1" * 64))
+
+
+def test_unknown_networks_are_refused():
     with pytest.raises(GanatomyError, match=r"unknown feature network 'fashion-v2'.*Did you mean 'fashion-v1'"):
         F.load_features("fashion-v2")
 
@@ -185,6 +209,20 @@ class Broken(F.FeatureNetwork):
         features = img.mean(dim=(2, 3)).repeat(1, 2)
         features[2:3, 1] = float("nan")
         return features, torch.full((len(img), 2), 0.5)
+
+
+def test_large_images_are_looked_at_few_at_a_time():
+    seen = []
+
+    class Large(Broken):
+        img_shape = (1, 600, 700)
+
+        def compute(self, img):
+            seen.append(len(img))
+            return torch.zeros(len(img), 2), torch.zeros(len(img), 2)
+
+    Large().extract(torch.zeros(5, 1, 600, 700, dtype=torch.uint8))
+    assert seen == [2, 2, 1]
 
 
 def test_features_that_are_not_finite_are_refused():

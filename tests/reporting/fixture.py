@@ -1,6 +1,6 @@
 """A lab folder as the pipeline writes it, fabricated: smooth curves, drawn garments, no network is trained.
 
-`python tests/reporting/fixture.py FOLDER` writes one to look at.
+`python tests/reporting/fixture.py FOLDER [VARIANT]` writes one to look at; the variants are in `variants.py`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from variants import CLASS_MEASURES, FASHION, VARIANTS, Variant
 
 from ganatomy import config as configuration
 from ganatomy import files, presets
 
-NAMES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 MEASURES = {
     "visible_share": (0.0, 0.02, 0.16, 0.31),
     "contrast": (88.0, 88.1, 92.0, 71.0),
@@ -34,7 +34,6 @@ MEASURES = {
     "feature_distance": (0.0, 0.9, 5.2, 11.3),
 }
 PAIR_MEASURES = ("visible_share", "class_flip", "feature_distance")
-SCORE = "fd10k_test[fashion-v1]"
 ENVIRONMENT = {
     "ganatomy": "0.1.0",
     "python": "3.11.9",
@@ -46,9 +45,11 @@ ENVIRONMENT = {
 }
 
 
-def garment(kind: int, noise: float, draw: np.random.Generator) -> np.ndarray:
-    """Return a 28 x 28 uint8 silhouette of one of ten kinds, with noise."""
-    y, x = np.mgrid[0:28, 0:28]
+def garment(kind: int, noise: float, draw: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return a uint8 [H, W, C] silhouette of one of ten kinds, with noise; a colour picture has its own hue."""
+    channels, height, width = shape
+    y, x = np.mgrid[0:height, 0:width]
+    y, x = 28 * (y + 0.5) / height - 0.5, 28 * (x + 0.5) / width - 0.5
     level = 90 + 130 * draw.random()
     body = (abs(x - 13.5) < 6) & (y > 3) & (y < 25)
     shapes = [
@@ -63,19 +64,25 @@ def garment(kind: int, noise: float, draw: np.random.Generator) -> np.ndarray:
         (y > 9) & (y < 24) & (x > 4) & (x < 24),
         ((y > 5) & (y < 22) & (x > 14) & (x < 22)) | ((y > 15) & (y < 22) & (x > 4) & (x < 22)),
     ]
-    image = shapes[kind] * level * (1 - 0.25 * (y % 5 == 0)) + noise * draw.normal(0, 60, (28, 28))
-    return np.clip(image, 0, 255).astype(np.uint8)
+    hue = 0.3 + 0.7 * draw.random(channels) if channels == 3 else np.ones(1)
+    image = (shapes[kind] * level * (1 - 0.25 * (y % 5 < 1)))[:, :, None] * hue
+    return np.clip(image + noise * draw.normal(0, 60, image.shape), 0, 255).astype(np.uint8)
 
 
-def sheet(rows: int, columns: int, noise: float, seed: int, gap: int = 0, kind: int | None = None) -> np.ndarray:
-    """Return a grid of garments, uint8 [H, W]."""
+def sheet(
+    rows: int, columns: int, noise: float, seed: int, gap: int = 0, kind: int | None = None,
+    shape: tuple[int, int, int] = (1, 28, 28),
+) -> np.ndarray:  # fmt: skip
+    """Return a grid of garments, uint8 [H, W] or [H, W, 3]."""
+    channels, height, width = shape
     draw = np.random.default_rng(seed)
     kinds = draw.integers(0, 10, rows * columns)
-    out = np.full((rows * (28 + gap) - gap, columns * (28 + gap) - gap), 255, np.uint8)
+    out = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 255, np.uint8)
     for i in range(rows * columns):
-        top, left = (i // columns) * (28 + gap), (i % columns) * (28 + gap)
-        out[top : top + 28, left : left + 28] = garment(int(kinds[i]) if kind is None else kind, noise, draw)
-    return out
+        top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        image = garment(int(kinds[i]) if kind is None else kind, noise, draw, shape)
+        out[top : top + height, left : left + width] = image
+    return out[:, :, 0] if channels == 1 else out
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -117,11 +124,10 @@ def stats(total: int, *, convolutional: bool, num: int = 200) -> list[dict[str, 
     return lines
 
 
-def measured(name: str, *, convolutional: bool, scores: bool) -> dict[str, Any]:
+def measured(name: str, *, convolutional: bool, scores: bool, variant: Variant = FASHION) -> dict[str, Any]:
     """Return measure.json's record."""
-    share = np.array(
-        [6, 11, 9, 12, 8, 11, 7, 12, 12, 12.0] if convolutional else [9, 21, 0.3, 3, 4, 0.1, 54, 2, 5, 1.6]
-    )
+    shares = [6, 11, 9, 12, 8, 11, 7, 12, 12, 12.0] if convolutional else [9, 21, 0.3, 3, 4, 0.1, 54, 2, 5, 1.6]
+    share = np.resize(shares, len(variant.known_names) or 1)
     counts = [round(value) for value in share / share.sum() * 10000]
     values = [2.31, 2.36, 2.27] if convolutional else [16.2, 16.5, 16.4]
     if not scores:
@@ -129,15 +135,19 @@ def measured(name: str, *, convolutional: bool, scores: bool) -> dict[str, Any]:
     return {
         "run": name,
         "nimg": 300000 if convolutional else 180000,
-        "features": {"name": "fashion-v1", "sha256": "ab" * 32, "test_accuracy": 0.9341},
+        "features": {
+            "name": variant.features,
+            "sha256": "ab" * 32,
+            "test_accuracy": 0.9341 if variant.known_names else None,
+        },
         "seed": 0,
         "scores": {
-            SCORE: {
+            f"fd10k_test[{variant.features}]": {
                 "value": sum(values) / 3,
                 "floor": 0.0412,
                 "num_gen": 10000,
-                "num_real": 10000,
-                "num_floor": 10000,
+                "num_real": variant.num_test,
+                "num_floor": min(10000, variant.num_train // 6),
                 "split": "test",
                 "num_sets": 3,
                 "spread": 0.045,
@@ -145,23 +155,30 @@ def measured(name: str, *, convolutional: bool, scores: bool) -> dict[str, Any]:
             }
         },
         "classes": {
-            "names": NAMES,
+            "names": list(variant.known_names),
             "counts": counts,
-            "missing": [] if convolutional else ["Sandal"],
+            "missing": [] if convolutional else [variant.known_names[-1]],
             "share_min": 0.002,
-        },
-        "confidence": {"median": 0.97 if convolutional else 0.83, "mean": 0.9, "lo10": 0.55},
+        }
+        if variant.known_names
+        else None,
+        "confidence": {"median": 0.97 if convolutional else 0.83, "mean": 0.9, "lo10": 0.55}
+        if variant.known_names
+        else None,
+        "message": variant.message,
     }
 
 
-def latent_rows(dims: list[int], values: list[float], num: int, seed: int) -> list[dict[str, Any]]:
+def latent_rows(
+    dims: list[int], values: list[float], num: int, seed: int, measures: dict[str, tuple[float, ...]]
+) -> list[dict[str, Any]]:
     """Return one row per (number, value, measure)."""
     draw = np.random.default_rng(seed)
     rows = []
     for dim in dims:
         reach = draw.lognormal(0, 0.5)
         for value in values:
-            for measure, levels in MEASURES.items():
+            for measure, levels in measures.items():
                 rank = 1 if abs(value) < 1 else 2 if abs(value) < 10 else 3
                 mean = levels[0] + (levels[rank] - levels[0]) * reach
                 mean = max(0.0, min(mean, 1.0 if measure.endswith(("share", "flip", "confidence")) else mean))
@@ -184,25 +201,29 @@ def latent_rows(dims: list[int], values: list[float], num: int, seed: int) -> li
     return rows
 
 
-def write_dissect(run: Path, z_dim: int, dims: tuple[int, ...], values: tuple[float, ...], seed: int) -> None:
+def write_dissect(
+    run: Path, z_dim: int, dims: tuple[int, ...], values: tuple[float, ...], seed: int, variant: Variant = FASHION
+) -> None:
     """Write a run's dissect/ folder."""
-    folder = run / "dissect"
+    folder, shape = run / "dissect", variant.img_shape
+    measures = {name: v for name, v in MEASURES.items() if variant.known_names or name not in CLASS_MEASURES}
     names = {value: f"{value:g}" for value in values}
-    save(folder / "base.png", sheet(1, 8, 0.2, seed, gap=2))
-    save(folder / "combined.png", sheet(len(dims) * len(values), 8, 0.4, seed + 1, gap=2))
+    save(folder / "base.png", sheet(1, 8, 0.2, seed, gap=2, shape=shape))
+    save(folder / "combined.png", sheet(len(dims) * len(values), 8, 0.4, seed + 1, gap=2, shape=shape))
     figures: dict[str, Any] = {"base": "base.png", "combined": "combined.png", "values": {}, "differences": {}}
     for rank, value in enumerate(values):
         for group, stem in (("values", "value"), ("differences", "difference")):
             name = f"{stem}-{names[value]}.png"
             kind = 1 if group == "values" and rank == 2 else None
-            save(folder / name, sheet(len(dims), 8, 0.2 + 0.4 * rank, seed + 2 + rank, gap=2, kind=kind))
+            noise = 0.2 + 0.4 * rank
+            save(folder / name, sheet(len(dims), 8, noise, seed + 2 + rank, gap=2, kind=kind, shape=shape))
             figures[group][names[value]] = name
     record = {
         "run": run.name,
         "nimg": 180000,
         "seed": 0,
         "z_dim": z_dim,
-        "features": "fashion-v1",
+        "features": variant.features,
         "pick": "given",
         "dims": list(dims),
         "values": list(values),
@@ -212,10 +233,11 @@ def write_dissect(run: Path, z_dim: int, dims: tuple[int, ...], values: tuple[fl
         "figures": figures,
         "base": {
             name: {"mean": v[0], "lo": v[0] * 0.98, "hi": v[0] * 1.02, "num_latents": 1000}
-            for name, v in MEASURES.items()
+            for name, v in measures.items()
             if name not in PAIR_MEASURES
         },
-        "class_names": NAMES,
+        "class_names": list(variant.known_names) or None,
+        "unavailable": [] if variant.known_names else list(CLASS_MEASURES),
         "priors": {
             "num_img": 5000,
             "diversity": {"scale": 0.1, "num_pairs": 1000, "ratio": 0.213},
@@ -224,8 +246,8 @@ def write_dissect(run: Path, z_dim: int, dims: tuple[int, ...], values: tuple[fl
                 for name, gap in (("normal", 0.0), ("normal x 0.5", 5.1), ("normal x 1.3", -0.31), ("laplace", 0.4))
             ],
         },
-        "edits": latent_rows(list(dims), list(values), 1000, seed),
-        "atlas": latent_rows(list(range(z_dim)), list(values), 256, seed + 1),
+        "edits": latent_rows(list(dims), list(values), 1000, seed, measures),
+        "atlas": latent_rows(list(range(z_dim)), list(values), 256, seed + 1, measures),
     }
     files.write_json(folder / "dissect.json", record)
 
@@ -239,18 +261,25 @@ def write_run(
     z_dim: int = 100,
     dims: tuple[int, ...] = (3, 17, 42, 66, 91),
     values: tuple[float, ...] = (0.1, 5.0, 20.0),
+    variant: Variant = FASHION,
 ) -> Path:
     """Write one run folder and return it."""
     convolutional = preset == "dcgan"
+    channels, height, width = variant.img_shape
     base = dataclasses.replace(
-        presets.preset(preset), z_dim=z_dim, data="fashion-mnist", data_sha256="c5" * 32, num_train=60000, num_threads=2
-    )
+        presets.preset(preset), z_dim=z_dim, data=variant.data, data_sha256="c5" * 32, num_train=variant.num_train,
+        img_channels=channels, img_height=height, img_width=width, total_nimg=300_000 if convolutional else 180_000,
+        num_threads=2,
+    )  # fmt: skip
     config = configuration.resolve(base)
     total = config.total_nimg or 0
     files.make_folder(folder)
     files.write_json(folder / "config.json", config.to_dict())
     files.write_json(folder / "environment.json", ENVIRONMENT)
-    files.write_text(folder / "command.txt", f"ganatomy train {preset} --data fashion-mnist --seed 0\n")
+    files.write_text(folder / "command.txt", f"ganatomy train {preset} --data {variant.data} --seed 0\n")
+    if variant.kind:
+        files.write_json(folder / "data.json", variant.data_json())
+        save(folder / "real.png", sheet(8, 8, 0.05, 3, shape=variant.img_shape))
     files.write_json(
         folder / "status.json", {"state": "finished", "cur_nimg": total, "total_nimg": total, "message": ""}
     )
@@ -258,11 +287,12 @@ def write_run(
     files.write_text(folder / "stats.jsonl", lines)
     for i in range(11):
         noise = (1 - i / 10) ** 2 * 2 + (0.1 if convolutional else 0.5)
-        save(folder / "samples" / f"fixed-{total * i // 10:012d}.png", sheet(8, 8, noise, 5))
-    files.write_json(folder / "measure.json", measured(folder.name, convolutional=convolutional, scores=scores))
+        save(folder / "samples" / f"fixed-{total * i // 10:012d}.png", sheet(8, 8, noise, 5, shape=variant.img_shape))
+    record = measured(folder.name, convolutional=convolutional, scores=scores, variant=variant)
+    files.write_json(folder / "measure.json", record)
     files.write_json(folder / "timing.json", {"measure": 21.0, "dissect": 48.5})
     if dissect:
-        write_dissect(folder, z_dim, dims, values, 40 + convolutional)
+        write_dissect(folder, z_dim, dims, values, 40 + convolutional, variant)
     return folder
 
 
@@ -287,11 +317,16 @@ def claim_row(claim: str, run: str, found: tuple[Any, ...], **more: Any) -> dict
     return common | dict(zip(keys, found)) | more
 
 
-def claims(names: list[str]) -> list[dict[str, Any]]:
+def claims(names: list[str], variant: Variant = FASHION) -> list[dict[str, Any]]:
     """Return the claims of a lab."""
     rows = []
     for name in names:
         for claim, found in CLAIM_VALUES.items():
+            reason = variant.claim_reason(claim, name)
+            if reason:
+                row = claim_row(claim, name, (found[0], None, None, None, found[4], "undecided"), reason=reason)
+                rows.append(row)
+                continue
             control = {"control": {"value": 0.4, "lo": 0.3, "hi": 0.5}} if claim not in ("C2", "C9", "C10") else {}
             rows.append(claim_row(claim, name, found, **control))
     part = ("G's loss, mean of last - first fifth", -0.8, -0.9, -0.7, 0.0, "holds")
@@ -303,12 +338,14 @@ def claims(names: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def write_lab(folder: Path, *, scores: bool = True, dissect: bool = True, **latent: Any) -> Path:
+def write_lab(
+    folder: Path, *, scores: bool = True, dissect: bool = True, variant: Variant = FASHION, **latent: Any
+) -> Path:
     """Write a whole lab folder and return it."""
     names = {"gan-s0": "gan", "dcgan-s0": "dcgan"}
     runs: dict[str, Any] = {}
     for name, preset in names.items():
-        run = write_run(folder / "runs" / name, preset, scores=scores, dissect=dissect, **latent)
+        run = write_run(folder / "runs" / name, preset, scores=scores, dissect=dissect, variant=variant, **latent)
         lines = [json.loads(line) for line in (run / "stats.jsonl").read_text(encoding="utf-8").splitlines()]
         record = json.loads((run / "measure.json").read_text(encoding="utf-8"))
         runs[name] = {
@@ -331,9 +368,15 @@ def write_lab(folder: Path, *, scores: bool = True, dissect: bool = True, **late
         "seed": 0,
         "lang": "en",
         "version": "0.1.0",
-        "command": "ganatomy lab --data fashion-mnist --budget quick",
+        "command": f"ganatomy lab --data {variant.data} --budget quick",
         "seconds": 502.7,
-        "data": {"name": "fashion-mnist", "sha256": "c5" * 32, "num_train": 60000, "num_test": 10000},
+        "data": {
+            "name": variant.data,
+            "sha256": "c5" * 32,
+            "num_train": variant.num_train,
+            "num_test": variant.num_test,
+            **({"kind": variant.kind, "fallback": variant.fallback} if variant.kind else {}),
+        },
         "environment": ENVIRONMENT,
         "networks": {
             "gan": {"generator_parameters": 114064, "discriminator_parameters": 100609},
@@ -341,7 +384,7 @@ def write_lab(folder: Path, *, scores: bool = True, dissect: bool = True, **late
         },
         "runs": runs,
         "edits": [],
-        "claims": claims(list(names)) if scores and dissect else [],
+        "claims": claims(list(names), variant) if scores and dissect else [],
         "figures": [],
     }
     files.write_json(folder / "lab.json", lab)
@@ -349,4 +392,4 @@ def write_lab(folder: Path, *, scores: bool = True, dissect: bool = True, **late
 
 
 if __name__ == "__main__":
-    print(write_lab(Path(sys.argv[1])))
+    print(write_lab(Path(sys.argv[1]), variant=VARIANTS[sys.argv[2] if len(sys.argv) > 2 else "fashion"]))

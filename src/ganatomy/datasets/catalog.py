@@ -1,8 +1,9 @@
 """The named data sets: where they may lie on disk, where they can be downloaded, and what their content must be.
 
 Look-up order: the folder asked for (`--data-dir`, nothing else is tried then), the folder in GANATOMY_DATA, the user
-cache, a download into the cache; each place holds `<name>/<files>`. The first place with any file of the set is used:
-if it is damaged or incomplete there, that is an error, never a reason to look elsewhere.
+cache, a download into the cache (not with GANATOMY_OFFLINE=1); each place holds `<name>/<files>`. The first place
+with any file of the set is used: if it is damaged or incomplete there, that is an error, never a reason to look
+elsewhere.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ MAX_FILE_BYTES = MAX_VALUES + 100_000
 FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
+
+
+class NotHereError(DataError):
+    """A set that is on no place of this machine and cannot be fetched now."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +103,18 @@ def load(
     if name not in CATALOG:
         raise unknown("data set", name, CATALOG)
     entry = CATALOG[name]
-    folder = find(entry, data_dir, allow_download=allow_download)
+    folder = find(entry, data_dir, allow_download=allow_download and not is_offline())
     if folder is None:
         folder = cache_dir() / name
         for record in get(entry, folder):
             if on_progress is not None:
                 on_progress(record)
     return read(entry, folder)
+
+
+def is_offline() -> bool:
+    """Return whether GANATOMY_OFFLINE forbids every download; anything but empty and 0 does."""
+    return os.environ.get("GANATOMY_OFFLINE", "") not in ("", "0")
 
 
 def cache_dir() -> Path:
@@ -140,9 +150,10 @@ def find(entry: Entry, data_dir: Path | None, *, allow_download: bool = True) ->
     if _present(entry, cached):
         return cached
     looked.append(f"{cached} (cache)")
-    raise DataError(
+    allow = "unset GANATOMY_OFFLINE" if is_offline() else "allow the download"
+    raise NotHereError(
         f"{entry.name} is not on this machine; looked in {', '.join(looked)}. "
-        f"Pass --data-dir DIR where DIR/{entry.name}/ holds its four files, or allow the download."
+        f"Pass --data-dir DIR where DIR/{entry.name}/ holds its four files, or {allow}."
     )
 
 
@@ -247,7 +258,7 @@ def _get_file(entry: Entry, target: Path, expected: str) -> Iterator[Received]:
         urls = [f"{mirror}/{target.name}" for mirror in entry.mirrors]
         yield from download.fetch(urls, target, verify, MAX_FILE_BYTES)
     except DataError as error:
-        raise DataError(
+        raise NotHereError(
             f"{error}\nRun the command again to go on where it stopped, or fetch the files by hand: download "
             f"{', '.join(file + '.gz' for file in FILES)} from any of {', '.join(entry.mirrors)} into {target.parent}"
             f" (or into DIR/{entry.name} and pass --data-dir DIR)."

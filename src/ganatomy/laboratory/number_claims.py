@@ -73,7 +73,7 @@ def _num_classes(training: Evidence) -> int:
 
 
 def _trouser(training: Evidence) -> int | None:
-    names = [name.lower() for name in training.record.get("class_names") or []]
+    names = [name.lower().removesuffix("s") for name in training.record.get("class_names") or []]
     return names.index("trouser") if "trouser" in names else None
 
 
@@ -170,9 +170,20 @@ def missing(claim: NumberClaim, trainings: Sequence[Evidence]) -> str | None:
         if not training.has("visible_share", claim.value):
             return f"{claim.value:g} is not among the values that {training.name} was edited to."
         if not training.has(claim.measure, claim.value):
-            return f"there is no feature network for the data of {training.name}, so classes were not measured."
+            return _no_classes(training)
         if claim.id == "C8" and _trouser(training) is None:
             return f"the data of {training.name} have no class called trouser."
         if claim.id == "C7" and len(np.unique(training.base("class"))) == 1:
             return f"the unedited images of {training.name} are all of one class, so there is no variety to lose."
     return None
+
+
+def _no_classes(training: Evidence) -> str:
+    """Return in words why classes were not measured: no feature network at all, or one that knows no classes."""
+    network = training.record.get("features")
+    if network is None:
+        return f"there is no feature network for the data of {training.name}, so classes were not measured."
+    return (
+        f"the feature network {network} knows no classes, so those of {training.name} were not measured; for data "
+        "with classes `ganatomy features train DATA` makes a network that does."
+    )

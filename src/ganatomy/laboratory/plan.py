@@ -19,7 +19,7 @@ from ..datasets.store import Dataset
 from ..datasets.stream import ImageStream
 from ..errors import RunError, unknown
 from ..latent import codes
-from ..metrics.features import features_for
+from ..metrics.features import features_for, features_reason
 from ..models.generate import generate
 from ..progress import clock
 from ..training.state import TrainState
@@ -94,14 +94,11 @@ class Plan:
 
     def train_config(self, preset: str, dataset: Dataset) -> TrainConfig:
         """Return the full configuration of one training."""
-        channels, height, width = dataset.img_shape
         total_nimg = self.nimg[preset]
         config = dataclasses.replace(
             presets.preset(preset), seed=self.seed, total_nimg=total_nimg,
             sample_nimg=total_nimg // self.sizes.num_pictures,
-            data=dataset.name, data_sha256=dataset.sha256, num_train=len(dataset.train),
-            img_channels=channels, img_height=height, img_width=width,
-            device=self.device, num_threads=self.num_threads,
+            device=self.device, num_threads=self.num_threads, **dataset.settings(),
         )  # fmt: skip
         return configuration.resolve(config)
 
@@ -149,6 +146,7 @@ def announce(plan: Plan, dataset: Dataset, folder: Path, say: Callable[[str], No
         f"{sizes.num_sets} x 10,000 samples each; all latent numbers on {sizes.num_latents_all} latents, "
         f"the chosen ones on {sizes.num_latents:,}; claims; report."
     )
+    say(f"feature network {features_reason(dataset)}")
     device.use_threads(plan.num_threads)
     stages = expected_seconds(plan, dataset, folder)
     parts = ", ".join(f"{name} {clock(seconds)}" for name, seconds in stages.items()) or "all is done but the page"
@@ -185,7 +183,7 @@ def claim_folder(folder: Path, plan: Plan) -> bool:
 
 def expected_seconds(plan: Plan, dataset: Dataset, folder: Path) -> dict[str, float]:
     """Return the seconds each stage that is left should take, from a short calibration on this machine."""
-    features = features_for(dataset.name)
+    features = features_for(dataset)
     seconds = {}
     for preset in PRESETS:
         run_folder = folder / "runs" / plan.run_name(preset)

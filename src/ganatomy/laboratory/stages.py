@@ -7,6 +7,7 @@ where it was and ends with the numbers of an undisturbed one.
 from __future__ import annotations
 
 import importlib.metadata
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ def measure_run(run: Run, dataset: Dataset, *, seed: int, num_sets: int) -> Iter
     """Measure a run's newest snapshot; writes measure.json and a line of metrics.jsonl, yields the record last."""
     nimg = run.snapshot_nimg
     G = run.generator(run.config.device)
-    features = features_for(dataset.name)
+    features = features_for(dataset)
     for record in evaluate.measure(G, run.config.z_dim, dataset, features, seed=seed, num_sets=num_sets):
         if isinstance(record, Progress):
             yield record
@@ -65,11 +66,11 @@ def measure_lines(record: dict[str, Any]) -> str:
 
 def dissect_run(run: Run, dataset: Dataset, config: DissectConfig) -> Iterator[Progress | dict[str, Any]]:
     """Run the latent experiment on a run's newest snapshot; writes the dissect/ folder, yields the record last."""
-    features = features_for(dataset.name)
+    features = features_for(dataset)
     yield from dissection.dissect(
         run.generator(run.config.device), run.config.z_dim, config, run.folder / "dissect",
         run=run.name, nimg=run.snapshot_nimg, features=features,
-        real=evaluate.real_moments(dataset, features, "test") if features else None,
+        real=evaluate.real_moments(dataset, features, "test"),
     )  # fmt: skip
 
 
@@ -89,7 +90,8 @@ def run_lab(
         if (run_folder / "config.json").exists():
             run = open_run(run_folder)
         else:
-            run = create_run(run_folder, plan.train_config(preset, dataset), _train_command(plan, preset, dataset))
+            command = _train_command(plan, preset, dataset)
+            run = create_run(run_folder, plan.train_config(preset, dataset), command, dataset.describe())
         if not run.is_finished:
             show(session.run_training(run, dataset, say=say, should_stop=should_stop), f"train {name}")
         if not (run.folder / "measure.json").exists():
@@ -127,10 +129,8 @@ def _timed(run: Run, stage: str, show: Show, work: Iterator[Any]) -> None:
 
 
 def _train_command(plan: Plan, preset: str, dataset: Dataset) -> str:
-    nimg = plan.nimg[preset]
-    return (
-        f"ganatomy train {preset} --data {dataset.name} --seed {plan.seed} --total-nimg {nimg} --device {plan.device}"
-    )
+    words = ["--seed", str(plan.seed), "--total-nimg", str(plan.nimg[preset]), "--device", plan.device]
+    return shlex.join(["ganatomy", "train", preset, *dataset.words(), *words])
 
 
 def lab_record(plan: Plan, dataset: Dataset, folder: Path, *, command: str, lang: str) -> dict[str, Any]:
@@ -147,6 +147,8 @@ def lab_record(plan: Plan, dataset: Dataset, folder: Path, *, command: str, lang
             "sha256": dataset.sha256,
             "num_train": len(dataset.train),
             "num_test": len(dataset.test),
+            "kind": dataset.origin.kind,
+            "fallback": dataset.origin.fallback,
         },
         "environment": device.environment() | {"device": plan.device, "num_threads": plan.num_threads},
         "networks": {run.config.preset: network_sizes(run) for run in runs.values()},

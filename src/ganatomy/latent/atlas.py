@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..metrics.features import FeatureNetwork
+from ..metrics.network import FeatureNetwork
 from ..models.generate import CHUNK, generate
 from .edits import redraw, set_number
 from .intervals import num_defined, percentile_interval, weighted_means
@@ -36,11 +36,12 @@ class Lens:
         return generate(self.G, z)
 
     def see(self, z: Tensor) -> Seen:
-        """Return the images of latents [N, z_dim] with their features and class probabilities."""
+        """Return the images of latents [N, z_dim] with their features and, if the network knows any, classes."""
         img_u8 = self.generate(z)
         if self.features is None:
             return Seen(img_u8)
-        return Seen(img_u8, *self.features.extract(img_u8, chunk=CHUNK))
+        features, probabilities = self.features.extract(img_u8, chunk=CHUNK)
+        return Seen(img_u8, features, probabilities if self.features.class_names else None)
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Numbers:
         edit: measure -> [V, D, N].
         control: measure -> [D, N].
         sets: measure -> [V + 2, D, 3]: mean, lo, hi of a set measure; after the values the control, then the base.
-        top_classes: int64 [V + 2, D] in the same order; empty without a feature network.
+        top_classes: int64 [V + 2, D] in the same order; empty without a network that knows classes.
     """
 
     dims: tuple[int, ...]
@@ -132,39 +133,37 @@ def _measure_dim(found: Numbers, column: int, seen: Seen, base: Seen, draws: Res
     for k, part in enumerate(parts):
         for name, triple in _set_values(part, draws).items():
             found.sets[name][k, column] = triple
-    if seen.features is not None:
+    if seen.probabilities is not None:
         found.top_classes[:, column] = [top_class(part) for part in [*parts, base]]
 
 
 def _empty_arrays(found: Numbers, base: Seen) -> None:
     num_values, num_dims, num = len(found.values), len(found.dims), len(found.z)
-    with_features = base.features is not None
-    for measure in available(with_features):
+    for measure in base.measures():
         if measure.kind == "set":
             found.sets[measure.name] = np.empty((num_values + 2, num_dims, 3))
         else:
             found.edit[measure.name] = np.empty((num_values, num_dims, num), np.float32)
             found.control[measure.name] = np.empty((num_dims, num), np.float32)
-    if with_features:
+    if base.probabilities is not None:
         found.edit["class"] = np.empty((num_values, num_dims, num), np.int16)
         found.control["class"] = np.empty((num_dims, num), np.int16)
         found.top_classes = np.empty((num_values + 2, num_dims), np.int64)
 
 
 def _per_latent(seen: Seen) -> dict[str, np.ndarray]:
-    with_features = seen.features is not None
     rows = {
         measure.name: measure.function(seen).astype(np.float32)
-        for measure in available(with_features)
+        for measure in seen.measures()
         if measure.kind == "per_latent"
     }
-    return rows | ({"class": seen.classes.astype(np.int16)} if with_features else {})
+    return rows | ({"class": seen.classes.astype(np.int16)} if seen.probabilities is not None else {})
 
 
 def _pairs(parts: list[Seen], base: Seen) -> dict[str, np.ndarray]:
     return {
         measure.name: np.concatenate([measure.function(part, base) for part in parts]).astype(np.float32)
-        for measure in available(base.features is not None)
+        for measure in base.measures()
         if measure.kind == "pair"
     }
 
@@ -172,7 +171,7 @@ def _pairs(parts: list[Seen], base: Seen) -> dict[str, np.ndarray]:
 def _set_values(seen: Seen, draws: Resamples) -> dict[str, np.ndarray]:
     """Return mean, lo, hi of every set measure: name -> [3]."""
     found = {}
-    for measure in available(seen.features is not None):
+    for measure in seen.measures():
         if measure.kind == "set":
             samples = measure.function(seen, draws)
             found[measure.name] = np.array([samples[0], *percentile_interval(samples[1:])])
@@ -215,7 +214,7 @@ def edit_rows(found: Numbers, seed: int) -> list[dict[str, Any]]:
     """
     draws = resamples(seed, len(found.z))
     tables: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
-    for measure in available(bool(found.top_classes.size)):
+    for measure in available("feature_distance" in found.edit, bool(found.top_classes.size)):
         if measure.kind == "set":
             triples = found.sets[measure.name]
             full = np.full(triples.shape[:2], len(found.z))

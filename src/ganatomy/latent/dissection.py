@@ -17,14 +17,14 @@ from torch import Tensor, nn
 
 from .. import files, rng
 from ..errors import ConfigError
-from ..metrics.features import FeatureNetwork
 from ..metrics.jackknife import NUM_GROUPS
 from ..metrics.moments import Moments
+from ..metrics.network import FeatureNetwork
 from ..progress import Progress
 from . import codes, priors
 from .atlas import Lens, Numbers, base_rows, edit_rows, measure_numbers
 from .edits import write_figures
-from .measures import available
+from .measures import MEASURES, available
 
 RECORD_NAME = "dissect.json"
 ARRAYS_NAME = "atlas.safetensors"
@@ -90,7 +90,8 @@ def dissect(
         folder: where the files go; made if missing.
         run: name of the run, for the record.
         nimg: images the generator was trained on, for the record.
-        features: network for class and feature measures; None: those are left out, and the record says so.
+        features: network for feature measures and, if it knows classes, class measures; what it cannot give is left
+            out, and the record says so under `unavailable`. None: no such measures.
         real: feature moments of the test images for the Frechet distances of the priors, or None.
 
     Yields:
@@ -110,15 +111,11 @@ def dissect(
 
     record: dict[str, Any] = {"run": run, "nimg": nimg, "z_dim": z_dim, **asdict(config)}
     record |= {"dims": list(dims), "values": list(config.values), "pick": "given" if config.dims else config.pick}
-    record |= {"features": None, "class_names": None, "unavailable": []}
-    if features is not None:
-        record |= {"features": features.name, "class_names": list(features.class_names)}
-    else:
-        taken = {measure.name for measure in available(False)}
-        record["unavailable"] = [measure.name for measure in available(True) if measure.name not in taken]
-    record |= {
-        "measures": {m.name: {"unit": m.unit, "kind": m.kind, "doc": m.doc} for m in available(features is not None)}
-    }
+    class_names = list(features.class_names) if features else []
+    measures = {m.name: m for m in available(features is not None, bool(class_names))}
+    record |= {"features": features.name if features else None, "class_names": class_names or None}
+    record["unavailable"] = [name for name in MEASURES if name not in measures]
+    record["measures"] = {m.name: {"unit": m.unit, "kind": m.kind, "doc": m.doc} for m in measures.values()}
     record |= {"interval": "95 % percentile bootstrap over latents, 1,000 resamples", "figures": figures}
     record |= {"base": base_rows(chosen, config.seed), "edits": edit_rows(chosen, config.seed)}
     record |= {"base_all": base_rows(everything, config.seed), "atlas": edit_rows(everything, config.seed)}

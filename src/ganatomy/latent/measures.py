@@ -40,7 +40,7 @@ class Seen:
     Attributes:
         img_u8: uint8 [N, C, H, W].
         features: float32 [N, F], or None without a network for these data.
-        probabilities: float32 [N, K] class probabilities, or None.
+        probabilities: float32 [N, K] class probabilities, or None without a network that knows classes.
     """
 
     img_u8: Tensor
@@ -62,6 +62,10 @@ class Seen:
             return self.img_u8[:, 0].to(torch.float32)
         return self.img_u8.to(torch.float32).mean(dim=1)
 
+    def measures(self) -> list[Measure]:
+        """Return the measures that can be taken of these images."""
+        return available(self.features is not None, self.probabilities is not None)
+
     @cached_property
     def classes(self) -> np.ndarray:
         """Most probable class: int64 [N]."""
@@ -71,7 +75,7 @@ class Seen:
     @property
     def known_probabilities(self) -> np.ndarray:
         """The class probabilities, where a network has read the images: float32 [N, K]."""
-        assert self.probabilities is not None, "a measure that needs features was asked for without a network"
+        assert self.probabilities is not None, "a measure that needs classes was asked for without a network for them"
         return self.probabilities
 
     @property
@@ -120,6 +124,7 @@ class Measure:
     unit: str
     doc: str
     needs_features: bool = False
+    needs_classes: bool = False
 
 
 def visible_share(seen: Seen, base: Seen) -> np.ndarray:
@@ -267,10 +272,14 @@ _ALL = (
     Measure("bright_share", bright_share, "per_latent", "share of pixels", "share of pixels at 253 or more"),
     Measure("diversity_px", diversity_px, "set", "levels", "mean distance over 1,000 random pairs, pixels"),
     Measure("diversity_features", diversity_features, "set", "features", "the same in feature space", True),
-    Measure("confidence", confidence, "per_latent", "probability", "probability of the most probable class", True),
-    Measure("class_flip", class_flip, "pair", "share of images", "share of images whose class changed", True),
-    Measure("class_entropy", class_entropy, "set", "nats", "entropy of the classes over the latents", True),
-    Measure("top_class_share", top_class_share, "set", "share of images", "share of the most frequent class", True),
+    Measure(
+        "confidence", confidence, "per_latent", "probability", "probability of the most probable class", True, True
+    ),
+    Measure("class_flip", class_flip, "pair", "share of images", "share of images whose class changed", True, True),
+    Measure("class_entropy", class_entropy, "set", "nats", "entropy of the classes over the latents", True, True),
+    Measure(
+        "top_class_share", top_class_share, "set", "share of images", "share of the most frequent class", True, True
+    ),
     Measure("feature_distance", feature_distance, "pair", "features", "distance to the base in feature space", True),
 )
 
@@ -278,6 +287,14 @@ MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
 """All measures by name; later work adds rows."""
 
 
-def available(with_features: bool) -> list[Measure]:
-    """Return the measures that can be taken, with or without a feature network for the data."""
-    return [measure for measure in MEASURES.values() if with_features or not measure.needs_features]
+def available(with_features: bool, with_classes: bool | None = None) -> list[Measure]:
+    """Return the measures that can be taken with or without a feature network, and one that knows classes.
+
+    `with_classes=None` means that a network, if there is one, knows classes.
+    """
+    with_classes = with_features if with_classes is None else with_classes
+    return [
+        measure
+        for measure in MEASURES.values()
+        if (with_features or not measure.needs_features) and (with_classes or not measure.needs_classes)
+    ]

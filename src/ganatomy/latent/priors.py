@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from .. import rng
-from ..metrics.features import FeatureNetwork
 from ..metrics.jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
 from ..metrics.moments import Moments
+from ..metrics.network import FeatureNetwork
 from .atlas import Lens
 from .measures import NUM_PAIRS, pair_distance
 
@@ -58,7 +58,7 @@ def measure_priors(
     """Compare latent distributions by feature diversity and by Frechet distance to the test images.
 
     Args:
-        lens: generator and feature network.
+        lens: generator and feature network, which need not know classes.
         real: feature moments of the test images, or None: then only diversity is measured.
         z_dim: numbers in one latent.
         seed: seed of the latents (purpose `priors`).

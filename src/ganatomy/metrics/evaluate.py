@@ -3,7 +3,8 @@
 Protocol: `num_sets` independent sets of 10,000 generated images, each against all test images. Latents are a
 function of (seed, set) only. Real and generated images pass through the same uint8 storage and the same feature
 network. The floor is the distance of held-out real images (last of the training split, not used to train the
-network) to the test images: what a perfect generator would score.
+network) to the test images: what a perfect generator would score. A network that knows no classes gives distances
+only.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from ..errors import ConfigError, DataError
 from ..models.generate import generate
 from ..progress import Progress
 from . import modes
-from .features import NUM_HELD_OUT, FeatureNetwork
+from .features import cannot_train
 from .frechet import frechet
 from .jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
 from .moments import Moments, moments_of
+from .network import FeatureNetwork
 
 NUM_GEN = 10_000
 CHUNK_NIMG = 1000
@@ -36,8 +38,10 @@ _real_moments: dict[tuple[str, str, Split], Moments] = {}
 
 
 def real_images(dataset: Dataset, split: Split) -> Tensor:
-    """Return uint8 [N, C, H, W]: the `test` images, or the `held_out` last 10,000 of the training split."""
-    return dataset.test.images if split == "test" else dataset.train.images[-NUM_HELD_OUT:]
+    """Return uint8 [N, C, H, W]: the `test` images, or the `held_out` last of the training split."""
+    if split == "test":
+        return dataset.test.images
+    return dataset.train.images[len(dataset.train) - dataset.num_held_out :]
 
 
 def real_moments(dataset: Dataset, features: FeatureNetwork, split: Split) -> Moments:
@@ -81,7 +85,7 @@ def measure(
     `seed`, `scores`, `classes`, `confidence` and `message` (None, or in words what was not measured). Scores
     hold the mean over the sets, all `values` and the noise of one set, `spread`: their sample standard deviation, or
     for a single set its jackknife standard error (`spread_by` says which; None for fewer than 20 images);
-    classes and confidence are those of the first set. `features=None` (a data set without a feature network)
+    classes and confidence are those of the first set, and None with a network that knows no classes. `features=None`
     gives the same record with nothing measured. A wrong number of sets or images is a `ConfigError`.
     """
     if num_sets < 1 or num_gen < 2:
@@ -120,9 +124,9 @@ def measure(
         "features": {"name": features.name, "sha256": features.sha256, "test_accuracy": features.test_accuracy},
         "seed": seed,
         "scores": {score_name(features, num_gen): score},
-        "classes": _classes(features, first_probabilities),
-        "confidence": modes.confidence_summary(first_probabilities),
-        "message": None,
+        "classes": _classes(features, first_probabilities) if features.class_names else None,
+        "confidence": modes.confidence_summary(first_probabilities) if features.class_names else None,
+        "message": None if features.class_names else _no_classes(dataset, features),
     }
 
 
@@ -157,6 +161,14 @@ def _classes(features: FeatureNetwork, probabilities: np.ndarray) -> dict[str, A
         "share_min": modes.SHARE_MIN,
         "entropy": modes.class_entropy(counts),
     }
+
+
+def _no_classes(dataset: Dataset, features: FeatureNetwork) -> str:
+    start = f"classes and confidence were not measured, for the feature network {features.name} knows no classes"
+    reason = cannot_train(dataset)
+    if reason:
+        return f"{start} and no other can be trained: {reason}."
+    return f"{start}; `ganatomy features train DATA` trains one on {dataset.name}, then measure again."
 
 
 def _nothing_measured(dataset: Dataset, seed: int) -> dict[str, Any]:

@@ -1,14 +1,14 @@
-"""Feature networks: frozen classifiers that turn images into features (for distances) and class probabilities.
+"""Which feature network looks at which data, and how trained ones are read from disk.
 
-The shipped networks are this project's own, trained by `scripts/train_features.py`; each has a card beside its
-weights with the data, the recipe and its accuracy. They are no Inception-v3, so no score made with them is an FID.
-Features are always computed on the CPU in float32, so that a score does not depend on the training device.
+The shipped networks are this project's own, trained by `scripts/train_features.py`; `features train` makes one for
+any data set with classes and keeps it in the user's cache. Each has a card beside its weights with the data, the
+recipe and its accuracy. They are no Inception-v3, so no score made with them is an FID. Data without a trained
+network are seen by `random-v1`.
 """
 
 from __future__ import annotations
 
 import functools
-from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -19,73 +19,26 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from .. import files, images
-from ..errors import DataError, GanatomyError, unknown
+from .. import files
+from ..datasets import catalog
+from ..datasets.store import Dataset
+from ..errors import DataError, unknown
 from .classifier import NUM_FEATURES, Classifier
 from .moments import Moments
+from .network import FeatureNetwork
+from .random_features import random_network
 
 WEIGHTS = Path(__file__).parent / "weights"
-NUM_HELD_OUT = 10_000
-"""Last images of the training split, never used to train a feature network (only to choose its epoch)."""
-
-NETWORK_OF_DATA = {"fashion-mnist": "fashion-v1", "mnist": "mnist-v1"}
-"""Data set -> the feature network trained on it."""
-
-
-class FeatureNetwork(ABC):
-    """What every metric needs of a feature network; subclass it and give the attributes to use another one."""
-
-    name: str
-    """Goes into the name of every score, as in `fd10k_test[fashion-v1]`."""
-    num_features: int
-    """Length of a feature vector."""
-    class_names: tuple[str, ...]
-    """Names of the K classes in the order of the probabilities."""
-    img_shape: tuple[int, int, int]
-    """(C, H, W) of the images it takes; nothing is resized."""
-    sha256: str
-    """Identity of the weights: scores compare only where it is equal."""
-    test_accuracy: float
-    """Share of real test images that it classifies correctly."""
-
-    @abstractmethod
-    def compute(self, img: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 [N, C, H, W] in [-1, 1] -> (features [N, F], probabilities [N, K]), both float32, each row alone."""
-
-    def known_moments(self, data_sha256: str, split: str) -> Moments | None:
-        """Return the feature moments of a split of real images where they came with the network, else None."""
-        return None
-
-    def extract(self, img_u8: Tensor, chunk: int = 250) -> tuple[np.ndarray, np.ndarray]:
-        """Return features [N, F] and class probabilities [N, K] of uint8 images [N, C, H, W], both float32.
-
-        A row depends on its own image only; another `chunk` changes it by less than 1e-5. Images of another
-        type or shape, and features that are not finite, are a `GanatomyError`.
-        """
-        if img_u8.dtype != torch.uint8 or img_u8.ndim != 4 or tuple(img_u8.shape[1:]) != self.img_shape:
-            channels, height, width = self.img_shape
-            raise DataError(
-                f"the feature network {self.name} takes uint8 images [N, {channels}, {height}, {width}], but got "
-                f"{str(img_u8.dtype).removeprefix('torch.')} {list(img_u8.shape)}. Use a data set of that shape; "
-                "images are never resized for a metric."
-            )
-        features = np.empty((len(img_u8), self.num_features), np.float32)
-        probabilities = np.empty((len(img_u8), len(self.class_names)), np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(img_u8), chunk):
-                rows = slice(start, start + chunk)
-                row_features, row_probabilities = self.compute(images.to_float(img_u8[rows].cpu()))
-                features[rows], probabilities[rows] = row_features.numpy(), row_probabilities.numpy()
-        if not (np.isfinite(features).all() and np.isfinite(probabilities).all()):
-            raise GanatomyError(
-                f"the feature network {self.name} gave NaN or infinite features, so nothing can be measured with it; "
-                "no value was left out. Check its weights."
-            )
-        return features, probabilities
+NETWORK_OF_DATA = {"fashion-mnist": "fashion-v1", "mnist": "mnist-v1", "atelier": "atelier-v1"}
+"""Data set -> the shipped feature network trained on it."""
+MIN_CLASSES, MIN_TRAIN = 2, 20
+"""Least classes and labelled training images that a network can be trained on."""
+OWN = "own-"
+"""How the names of networks begin that `features train` made on this machine."""
 
 
-class ShippedNetwork(FeatureNetwork):
-    """A network of `scripts/train_features.py`, read from its card and verified weights."""
+class TrainedNetwork(FeatureNetwork):
+    """A network trained on the classes of a data set, read from its card and verified weights."""
 
     def __init__(self, card: dict[str, Any], net: Classifier, known: dict[str, Moments]):
         self.card, self._known = card, known
@@ -94,13 +47,20 @@ class ShippedNetwork(FeatureNetwork):
         self.class_names = tuple(card["class_names"])
         channels, height, width = card["img_shape"]
         self.img_shape = (channels, height, width)
-        self.test_accuracy = float(card["test"]["accuracy"])
+        self.test_accuracy = float(card["test"]["accuracy"]) if card["test"] else None
         self._net = net
 
     def compute(self, img: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 [N, 1, 28, 28] in [-1, 1] -> (features [N, F] >= 0, probabilities [N, K])."""
+        """float32 [N, C, H, W] in [-1, 1] -> (features [N, F] >= 0, probabilities [N, K])."""
         features = self._net.features(img)
         return features, self._net.logits(features).softmax(dim=1)
+
+    def predict_factors(self, features: np.ndarray) -> np.ndarray | None:
+        """Return the data's factors as read from features [N, F]: float32 [N, factors] in [0, 1]; None without any."""
+        if self._net.factors is None:
+            return None
+        with torch.inference_mode():
+            return self._net.predict_factors(torch.from_numpy(features)).numpy()
 
     def known_moments(self, data_sha256: str, split: str) -> Moments | None:
         """Return the moments of `test` or `held_out` if the data are the ones the network was made for."""
@@ -108,16 +68,14 @@ class ShippedNetwork(FeatureNetwork):
 
 
 def read_card(name: str, folder: Path = WEIGHTS) -> dict[str, Any]:
-    """Return the card of a shipped network; an unknown name or a damaged card is a `GanatomyError`."""
-    if name not in NETWORK_OF_DATA.values():
-        raise unknown("feature network", name, NETWORK_OF_DATA.values())
+    """Return the card of a network in a folder; a damaged or missing card is a `GanatomyError`."""
     card = files.read_json(folder / f"{name}.json")
     if card.get("name") != name or card.get("num_features") != NUM_FEATURES:
         raise DataError(_damaged(folder / f"{name}.json", "it is not the card of this network"))
     return card
 
 
-def read_network(name: str, folder: Path = WEIGHTS, *, fold: bool = True) -> ShippedNetwork:
+def read_network(name: str, folder: Path = WEIGHTS, *, fold: bool = True) -> TrainedNetwork:
     """Read a network from a folder holding `<name>.safetensors` and `<name>.json`.
 
     Weights that do not have the card's SHA-256 are refused. `fold=False` keeps batch norms as layers, for tests.
@@ -134,14 +92,15 @@ def read_network(name: str, folder: Path = WEIGHTS, *, fold: bool = True) -> Shi
 
 def build_network(
     card: dict[str, Any], weights: bytes, known: dict[str, Moments] | None = None, *, fold: bool = True
-) -> ShippedNetwork:
+) -> TrainedNetwork:
     """Return the network of a card from its weights (safetensors, any float type), ready to extract features."""
-    net = Classifier(len(card["class_names"]))
+    channels, height, width = card["img_shape"]
+    net = Classifier(len(card["class_names"]), (channels, height, width), card.get("num_factors", 0))
     net.load_state_dict({key: value.float() for key, value in load(weights).items()})
     net = net.eval().requires_grad_(False)
     if fold:
         net.fold()
-    return ShippedNetwork(card, net.to(memory_format=torch.channels_last), known or {})  # type: ignore[call-overload]
+    return TrainedNetwork(card, net.to(memory_format=torch.channels_last), known or {})  # type: ignore[call-overload]
 
 
 def moments_file(name: str) -> str:
@@ -166,7 +125,7 @@ def moments_bytes(known: dict[str, Moments]) -> bytes:
 
 
 def _verified(path: Path, sha256: str) -> bytes:
-    """Return a package file's bytes if they have the card's SHA-256; else a `DataError`."""
+    """Return a file's bytes if they have the card's SHA-256; else a `DataError`."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -177,16 +136,78 @@ def _verified(path: Path, sha256: str) -> bytes:
 
 
 @functools.cache
-def load_features(name: str) -> FeatureNetwork:
-    """Return a shipped feature network by name (`fashion-v1`, `mnist-v1`), verified and ready; read once a process."""
+def load_features(name: str) -> TrainedNetwork:
+    """Return a shipped feature network by name (`fashion-v1` and the like), verified and ready; read once a process."""
+    if name not in NETWORK_OF_DATA.values():
+        raise unknown("feature network", name, NETWORK_OF_DATA.values())
     return read_network(name)
 
 
-def features_for(data_name: str) -> FeatureNetwork | None:
-    """Return the feature network trained on a data set, or None where the package has none for it."""
-    name = NETWORK_OF_DATA.get(data_name)
-    return load_features(name) if name else None
+@functools.cache
+def _load_own(name: str, folder: Path) -> TrainedNetwork:
+    return read_network(name, folder)
+
+
+def features_for(dataset: Dataset) -> FeatureNetwork:
+    """Return the network that looks at a data set: the shipped one for exactly these data, else one that was trained
+    on exactly these data on this machine, else the fixed random one.
+
+    A damaged file of a network that should be used is a `GanatomyError`, never a reason to take another one.
+    """
+    shipped = NETWORK_OF_DATA.get(dataset.name)
+    if shipped and _is_for(read_card(shipped), dataset):
+        return load_features(shipped)
+    folder = own_folder(dataset)
+    own = find_own(dataset, folder)
+    return _load_own(str(own["name"]), folder) if own else random_network(dataset.img_shape)
+
+
+def features_reason(dataset: Dataset) -> str:
+    """Return in one sentence which network looks at a data set and why."""
+    name = features_for(dataset).name
+    if name in NETWORK_OF_DATA.values():
+        return f"{name}: this project's network for these data."
+    if name.startswith(OWN):
+        return f"{name}: trained on these data by `ganatomy features train`."
+    reason = cannot_train(dataset)
+    if reason:
+        return f"{name}: fixed random features, since no network can be trained: {reason}."
+    return (
+        f"{name}: fixed random features, since no network was trained on this data set; "
+        "`ganatomy features train DATA` makes one."
+    )
+
+
+def cannot_train(dataset: Dataset) -> str | None:
+    """Return in words why no network can be trained on a data set and what would help; None where one can."""
+    if dataset.train.labels is None or not dataset.class_names:
+        return f"{dataset.name} has no classes; put its images into one folder per class"
+    if len(dataset.class_names) < MIN_CLASSES:
+        return f"{dataset.name} has only the class {dataset.class_names[0]}; at least {MIN_CLASSES} are needed"
+    if len(dataset.train) < MIN_TRAIN:
+        return f"{dataset.name} has {len(dataset.train)} training images; at least {MIN_TRAIN} are needed"
+    return None
+
+
+def own_folder(dataset: Dataset) -> Path:
+    """Return the folder in the user's cache for a network trained on exactly these data."""
+    return catalog.cache_dir() / "features" / dataset.sha256[:16]
+
+
+def find_own(dataset: Dataset, folder: Path) -> dict[str, Any] | None:
+    """Return the card of the network in a folder that was trained on exactly these data, or None."""
+    cards = (read_card(path.stem, folder) for path in sorted(folder.glob(f"{OWN}*.json")))
+    return next((card for card in cards if _is_for(card, dataset)), None)
+
+
+def _is_for(card: dict[str, Any], dataset: Dataset) -> bool:
+    return card["data"]["sha256"] == dataset.sha256 and tuple(card["img_shape"]) == dataset.img_shape
 
 
 def _damaged(path: Path, what: str) -> str:
+    if path.name.startswith(OWN):
+        return (
+            f"the feature network file {path} is damaged: {what}. Remove its folder; `ganatomy features train` makes "
+            "it again."
+        )
     return f"the package file {path.name} is damaged: {what}. Install ganatomy again (or restore {path})."

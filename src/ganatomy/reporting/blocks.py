@@ -7,6 +7,11 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+MEDIA_PX = 560
+"""Room for a picture beside its text on wide screens."""
+PHONE_PX = 300
+"""Room for a picture on a phone."""
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -42,9 +47,19 @@ class Picture:
     """Short title above it, where several pictures share a figure."""
 
     @property
+    def is_large(self) -> bool:
+        """Whether it is wider than the place beside a figure's text even without enlargement."""
+        return self.width > MEDIA_PX
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it has more pixels than a phone's column, so that it must be made smaller there, smoothly."""
+        return self.width > PHONE_PX
+
+    @property
     def print_scale(self) -> float:
-        """Enlargement on paper, where a picture takes half the width and any factor keeps its pixels square."""
-        return round(min(self.scale, 320 / self.width), 3)
+        """Enlargement on paper, where a picture takes half the width (a large one all) and has to fit on a page."""
+        return round(min(self.scale, (640 if self.is_large else 320) / self.width, 860 / self.height), 3)
 
 
 @dataclass(frozen=True)
@@ -58,19 +73,27 @@ class LegendItem:
 
 @dataclass(frozen=True)
 class Figure:
-    """A numbered figure: media, a title and the paragraphs that read it from its numbers."""
+    """A figure: media, a title and the paragraphs that read it from its numbers."""
 
-    number: int
+    number: int | None
+    """Its number; None for the picture of the data, which stands outside the count."""
     title: str
     reading: tuple[str, ...]
     chart: Chart | None = None
     pictures: tuple[Picture, ...] = ()
     legend: tuple[LegendItem, ...] = ()
+    key: str = ""
+    """Its anchor where it has no number."""
 
     @property
     def id(self) -> str:
         """The anchor in the page and the id in lab.json: `fig-1`."""
-        return f"fig-{self.number}"
+        return self.key or f"fig-{self.number}"
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its pictures need the whole column, with the text below."""
+        return any(picture.is_large for picture in self.pictures)
 
     @property
     def caption(self) -> str:
@@ -96,14 +119,15 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
     kind: str = "settings"
-    """What it lists, for its style: `settings`, `layers`, `measures`, `priors`."""
+    """What it lists, for its style: `settings`, `layers`, `measures`, `priors`; of the data: `pairs`, `decided`,
+    `classes`, `files`."""
     row_kinds: tuple[str, ...] = ()
     """Style of every row, where rows differ: `group` begins a group, `repeat` continues, `control repeat` ends it."""
 
 
 @dataclass(frozen=True)
 class Para:
-    """A paragraph; `kind` is `text`, `lead` or `note`."""
+    """A paragraph; `kind` is `text`, `lead` or `note`. Words between backticks are commands and names of files."""
 
     text: str
     kind: str = "text"
@@ -213,6 +237,18 @@ class Headline:
     rows: tuple[BoardRow, ...]
     tally: tuple[Tally, ...]
     tally_text: str
+    notes: tuple[str, ...] = ()
+    """What could not be measured, and why."""
+
+
+@dataclass(frozen=True)
+class Banner:
+    """What readers must know before anything else: the report is on another data set than they may think."""
+
+    title: str
+    texts: tuple[str, ...]
+    quote: str
+    """The program's own reason."""
 
 
 Block = Figure | Table | Para | Heading | Facts | Claims

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .blocks import Figure
+from .data_record import DataRecord
 from .records import Records, RunRecord
 from .words import Words
 
@@ -40,7 +41,7 @@ class Desk:
         return self._next
 
     def add(self, figure: Figure) -> Figure:
-        """Keep a figure for the list in lab.json and return it."""
+        """Keep a figure for its files and for the list in lab.json, and return it."""
         self.figures.append(figure)
         return figure
 
@@ -59,7 +60,28 @@ class Desk:
         """Whether this run stands for the source's GAN or DCGAN: the first of its family in a lab."""
         return self.is_lab and self.records.first(run.config.model) is run
 
+    def data_name(self, data: DataRecord) -> str:
+        """Return a data set's name as people write it; own sets keep theirs."""
+        return data.name if data.kind == "own" else self.words.name("data", data.name)
+
+    @property
+    def all_data(self) -> str:
+        """The names of all data sets of the report."""
+        names = [self.data_name(data) for _, data in self.records.datasets]
+        given = (self.records.lab.get("data") or {}).get("name")
+        return self.words.listing(list(dict.fromkeys(names))) or str(given or "–")
+
+    def class_name(self, data: DataRecord, raw: object) -> str:
+        """Return a class's name in the report's language; own sets' classes keep theirs."""
+        if data.kind == "own":
+            return str(raw)
+        return self.words.name("class.atelier" if data.kind == "drawn" else "class", str(raw))
+
     def class_names(self, run: RunRecord) -> list[str]:
         """Return the class names of a run's measurement in the report's language."""
         record = run.classes or {}
-        return [self.words.name("class", str(name)) for name in record.get("names") or []]
+        return [self.class_name(run.data, name) for name in record.get("names") or []]
+
+    def levels(self, run: RunRecord) -> str:
+        """Return the unit of changes of a pixel: grey levels, or levels per channel in colour."""
+        return self.words("unit.rgb" if run.data.is_colour else "unit.grey")

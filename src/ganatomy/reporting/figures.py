@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -113,6 +114,20 @@ def spread(places: Sequence[float], apart: float) -> list[float]:
     return [float(value) for value in moved]
 
 
+def text_columns(text: str) -> int:
+    """Return how wide a text is in columns of Latin letters; Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def shorten(text: str, columns: int) -> str:
+    """Return a text cut to a number of columns, with an ellipsis where something was cut."""
+    if text_columns(text) <= columns:
+        return text
+    while text and text_columns(text) > columns - 1:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
 def class_chart(
     key: str, names: Sequence[str], shares: Sequence[Sequence[float]], real: Sequence[float], axis: Axis,
     legend: Sequence[LegendItem],
@@ -128,9 +143,13 @@ def class_chart(
         legend: one entry per run, whose colours the bars take.
     """
     step = 14 * len(shares) + 14
+    columns = max(text_columns(name) for name in names)
 
     def draw(canvas: Canvas) -> None:
-        left = 96 if canvas.is_narrow else 120
+        unit = 0.55 * canvas.font_px  # what one column of Latin text takes at most on average
+        least, most = (96, 140) if canvas.is_narrow else (120, 220)
+        left = round(min(most, max(least, columns * unit + 14)))
+        fitting = int((left - 10) / unit)
         height = step * len(names)
         axes = canvas.axes(left, 8, canvas.width - left - 50, height)
         top = 100 * max(max(row) for row in [*shares, real])
@@ -140,7 +159,7 @@ def class_chart(
         axes.locator_params(axis="x", nbins=4)
         for k, name in enumerate(names):
             _, y = canvas.place(axes, 0, k + 0.5)
-            canvas.text(0, y + 4.5, name, name="ink")
+            canvas.text(0, y + 4.5, shorten(name, fitting), name="ink")
             axes.plot([100 * real[k]] * 2, [k + 0.1, k + 0.9], color=colour("ink"), linewidth=1.4)
             for i, row in enumerate(shares):
                 middle = k + 0.5 + (i - (len(shares) - 1) / 2) * 14 / step
@@ -178,7 +197,7 @@ def score_chart(
         if floor:
             axes.axvline(floor, color=colour("ink"), linewidth=1.4)
             x, y = canvas.place(axes, floor, 0)
-            canvas.text(x, y - 9, floor_text, name="ink")
+            canvas.text(x, y - 9, floor_text, anchor="end" if x > 0.6 * canvas.width else "start", name="ink")
         for i, (label, value, sd, name) in enumerate(rows):
             middle = i + 0.5
             axes.plot([low, value], [middle] * 2, color=colour("line"), linewidth=1)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from .. import files
-from . import palette, section_claims, section_compare, section_latent, section_setup, section_training
+from . import palette, section_claims, section_compare, section_data, section_latent, section_setup, section_training
 from .blocks import Block, Section
 from .desk import Desk
 from .records import Records, read
@@ -38,7 +39,7 @@ def sections(desk: Desk) -> list[Section]:
     10), and then what the source had not: measures, the DCGAN's own latent numbers, runs side by side.
     """
     runs = desk.records.runs
-    found: list[Section | None] = [section_setup.setup_section(desk)] if runs else []
+    found: list[Section | None] = [section_data.section(desk), section_setup.setup_section(desk)] if runs else []
     for run in runs:
         found.append(section_training.section(desk, run))
         if section_latent.is_split(desk, run):
@@ -73,12 +74,13 @@ def render(
     files.make_folder(records.folder)
     desk = Desk(records, words)
     told = sections(desk)
-    heading = title or words("page.title", data=section_setup.data_name(desk))
+    heading = title or words("page.title", data=desk.all_data)
     context = {
         "lang": {"en": "en", "zh": "zh-CN"}[lang],
         "t": words,
         "title": heading,
         "meta": _meta(records, words, author),
+        "banner": section_data.banner(desk),
         "headline": section_setup.headline(desk),
         "sections": told,
         "version": str(records.lab.get("version") or _version(records)),
@@ -90,7 +92,7 @@ def render(
     links = {name: [_Raw(urllib.parse.quote(path)) for path in paths] for name, paths in written.items()}
     markdown = _templates(is_html=False).get_template("report.md.j2").render(context, links=links)
     files.write_text(md, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
-    listed = sorted(desk.figures, key=lambda figure: figure.number)
+    listed = sorted(desk.figures, key=lambda figure: (figure.number is None, figure.number or 0))
     entries = [{"id": f.id, "file": written[f.id][0], "caption": f.caption} for f in listed]
     return ReportResult(html, md, entries)
 
@@ -146,6 +148,17 @@ def escape_markdown(text: Any) -> str:
     return re.sub(r"([\\`*_{}\[\]|])", r"\\\1", plain)
 
 
+def _rich_html(text: str) -> Markup:
+    """Return text as HTML, with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _rich_markdown(text: str) -> _Raw:
+    """Return text as Markdown, with what stands between backticks as code (a pipe there would end a table's cell)."""
+    parts = re.split(r"(`[^`|]+`)", str(text))
+    return _Raw("".join(" ".join(p.split()) if i % 2 else escape_markdown(p) for i, p in enumerate(parts)))
+
+
 @functools.cache
 def _templates(is_html: bool) -> jinja2.Environment:
     """Return the templates' environment. HTML escapes everything printed; so does Markdown, but for links we made."""
@@ -158,5 +171,6 @@ def _templates(is_html: bool) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["kind"] = _kind
+    environment.filters["rich"] = _rich_html if is_html else _rich_markdown
     environment.filters["code"] = lambda text: _Raw("`" + re.sub(r"[`\s]+", " ", str(text)).strip() + "`")
     return environment

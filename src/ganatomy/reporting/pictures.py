@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,17 +12,17 @@ from PIL import Image
 
 from .. import images
 from ..errors import RunError
-from .blocks import Picture
+from .blocks import MEDIA_PX, Picture
 
-MEDIA_PX = 480
-"""Room for a picture beside its text on wide screens."""
-FULL_PX = 840
-"""Room for a picture over the whole column."""
+LABELS_PX = 20
+"""What labels take of that room, beyond what they have beside it."""
+TALL_PX = 1000
+"""Height that a picture may be enlarged to."""
 
 
-def data_uri(png: bytes) -> str:
-    """Return a PNG as a data URI."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def data_uri(picture: bytes, kind: str = "png") -> str:
+    """Return an encoded picture as a data URI."""
+    return f"data:image/{kind};base64," + base64.b64encode(picture).decode("ascii")
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -35,11 +36,25 @@ def pixels(path: Path) -> np.ndarray:
         ) from error
 
 
-def picture(path: Path, alt: str, *, room_px: int = MEDIA_PX, rows: Sequence[str] = (), title: str = "") -> Picture:
-    """Return a PNG on disk as it is, with the largest whole enlargement that fits into `room_px` (at least 1)."""
-    height, width = pixels(path).shape[:2]
-    scale = max(1, room_px // width)
-    return Picture(path, data_uri(path.read_bytes()), width, height, scale, alt, tuple(rows), title)
+def picture(path: Path, alt: str, *, rows: Sequence[str] = (), title: str = "") -> Picture:
+    """Return a PNG on disk as it is, with the largest whole enlargement for which there is room (at least 1).
+
+    Both sides are enlarged alike, so pixels stay square and nothing is stretched. What is too large to be shown
+    pixel by pixel goes into the page as WebP, or a page of photographs would weigh 50 MB; the PNG stays beside it.
+    """
+    sheet = pixels(path)
+    height, width = sheet.shape[:2]
+    room = MEDIA_PX - LABELS_PX if rows else MEDIA_PX
+    scale = max(1, min(room // width, TALL_PX // height))
+    uri = data_uri(webp_bytes(sheet), "webp") if width > MEDIA_PX else data_uri(path.read_bytes())
+    return Picture(path, uri, width, height, scale, alt, tuple(rows), title)
+
+
+def webp_bytes(sheet: np.ndarray) -> bytes:
+    """Encode uint8 [H, W] or [H, W, 3] as WebP of high quality; not exact."""
+    buffer = io.BytesIO()
+    Image.fromarray(sheet).convert("RGB").save(buffer, format="WEBP", quality=90, method=4)
+    return buffer.getvalue()
 
 
 def strip(paths: Sequence[Path], cell_px: tuple[int, int], num_columns: int, target: Path) -> Path:
@@ -75,6 +90,6 @@ def paired_rows(first: Path, second: Path, cell_px: tuple[int, int], num_rows: i
 
 
 def change(first: Path, second: Path) -> float | None:
-    """Return the mean absolute change in grey levels between two grids, None where their sizes differ."""
+    """Return the mean absolute change in levels (of a channel) between two grids, None where their sizes differ."""
     a, b = pixels(first), pixels(second)
     return float(np.abs(a.astype(np.float64) - b).mean()) if a.shape == b.shape else None

@@ -15,6 +15,7 @@ from .. import config as configuration
 from .. import files
 from ..config import TrainConfig
 from ..errors import ConfigError, RunError
+from .data_record import DataRecord, data_record
 
 _SAMPLE = re.compile(r"-(\d+)\.png$")
 
@@ -29,6 +30,8 @@ class RunRecord:
     command: str
     lab: dict[str, Any]
     """The run's entry in lab.json, empty outside a lab."""
+    lab_data: dict[str, Any]
+    """What lab.json says of the data, empty outside a lab."""
 
     @property
     def name(self) -> str:
@@ -39,6 +42,11 @@ class RunRecord:
     def stats(self) -> list[dict[str, Any]]:
         """The lines of stats.jsonl."""
         return list(files.read_jsonl(self.folder / "stats.jsonl"))
+
+    @cached_property
+    def data(self) -> DataRecord:
+        """What is known of the data it was trained on."""
+        return data_record(self.config, _optional(self.folder / "data.json") or {}, self.lab_data, self.folder)
 
     @cached_property
     def measure(self) -> dict[str, Any]:
@@ -85,6 +93,20 @@ class RunRecord:
         return None
 
     @property
+    def features(self) -> dict[str, Any] | None:
+        """`name`, `sha256` and `test_accuracy` of the feature network; outside measure.json only the name is known."""
+        record = self.measure.get("features")
+        if isinstance(record, dict) and record.get("name"):
+            return record
+        name = re.search(r"\[([^\]]+)\]$", self.score[0]) if self.score else None
+        return {"name": name[1]} if name else None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the run was measured, whatever came of it."""
+        return "scores" in self.measure
+
+    @property
     def classes(self) -> dict[str, Any] | None:
         """`names`, `counts` and `missing` of the classes drawn."""
         record = self.measure.get("classes")
@@ -113,10 +135,13 @@ class Records:
     lab: dict[str, Any]
     """lab.json, empty where runs are reported without a lab."""
 
-    @property
-    def data(self) -> str:
-        """Name of the data set of the first run."""
-        return str((self.lab.get("data") or {}).get("name") or (self.runs[0].config.data if self.runs else ""))
+    @cached_property
+    def datasets(self) -> tuple[tuple[RunRecord, DataRecord], ...]:
+        """The data sets of all runs, each once, with the first run that has it."""
+        found: dict[tuple[str, str], tuple[RunRecord, DataRecord]] = {}
+        for run in self.runs:
+            found.setdefault((run.data.name, run.data.sha256), (run, run.data))
+        return tuple(found.values())
 
     def first(self, model: str) -> RunRecord | None:
         """Return the first run of a network family."""
@@ -132,8 +157,8 @@ def _optional(path: Path) -> dict[str, Any] | None:
     return files.read_json(path) if path.exists() else None
 
 
-def read_run(folder: Path, lab: dict[str, Any] | None = None) -> RunRecord:
-    """Read one run folder; a `RunError` says what is wrong where it is not one."""
+def read_run(folder: Path, lab: dict[str, Any] | None = None, data: dict[str, Any] | None = None) -> RunRecord:
+    """Read one run folder, with its entry and the data of lab.json if it is in a lab; what is none is a `RunError`."""
     if not (folder / "config.json").exists():
         raise RunError(
             f"{folder} is neither a lab nor a run: it has no lab.json and no config.json. "
@@ -150,6 +175,7 @@ def read_run(folder: Path, lab: dict[str, Any] | None = None) -> RunRecord:
         environment=_optional(folder / "environment.json") or {},
         command=command.read_text(encoding="utf-8").strip() if command.exists() else "",
         lab=lab or {},
+        lab_data=data or {},
     )
 
 
@@ -172,7 +198,8 @@ def read(paths: list[Path], out: Path | None = None) -> Records:
         lab = files.read_json(labs[0] / "lab.json")
         entries = lab.get("runs") or {}
         folders = [labs[0] / "runs" / name for name in entries]
-        runs = tuple(read_run(folder, entries[folder.name]) for folder in folders if folder.is_dir())
+        data = lab.get("data") or {}
+        runs = tuple(read_run(folder, entries[folder.name], data) for folder in folders if folder.is_dir())
         return Records(folder=out or labs[0], runs=runs, lab=lab)
     runs = tuple(read_run(path) for path in paths)
     return Records(folder=out or (paths[0] if len(paths) == 1 else paths[0].parent), runs=runs, lab={})

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .blocks import Claim, Claims, Para, Part, Result, Scale, Section, Tally
+from .blocks import Block, Claim, Claims, Para, Part, Result, Scale, Section, Tally
 from .desk import Desk
+from .reasons import CLAIMS, told
 from .records import finite
 from .words import num, percent
 
@@ -100,13 +101,13 @@ def parts_of(desk: Desk, row: Mapping[str, Any]) -> tuple[Part, ...]:
 def result(desk: Desk, row: Mapping[str, Any]) -> Result:
     """Return one run's answer to a claim."""
     claim, verdict, control = str(row["id"]), verdict_of(row), control_of(row)
-    reason = desk.words("claim.undecidable", reason=str(row["reason"])) if row.get("reason") else ""
+    reason = told(desk.words, str(row.get("reason") or ""), CLAIMS)
     return Result(
         run=run_label(desk, row.get("run")),
         value=shown(claim, row.get("value")),
         interval=interval_of(desk, row),
         control="" if control is None else desk.words("claim.control", value=shown(claim, control)),
-        reason=reason,
+        reason=desk.words("claim.undecidable", reason=reason) if reason else "",
         threshold=shown(claim, row.get("threshold")),
         verdict=verdict,
         word=desk.words(f"verdict.{verdict}"),
@@ -159,6 +160,8 @@ def section(desk: Desk) -> Section | None:
     lead = words(key, claims=len(claims), verdicts=sum(total.values()), **total)
     scopes = {scope_word(desk, row) for row in desk.records.lab["claims"]}
     kind = "recipe" if scopes == {words("scope.recipe")} else "run"
-    notes = Para(words("claims.marks"), "note"), Para(words(f"claims.scope.{kind}"), "note")
-    blocks = (Para(lead, "lead"), Claims(tuple(claims)), *notes)
-    return Section("claims", words("claims.title"), blocks)
+    blocks: list[Block] = [Para(lead, "lead"), Claims(tuple(claims))]
+    blocks += [Para(words("claims.marks"), "note"), Para(words(f"claims.scope.{kind}"), "note")]
+    if any(data.name != "fashion-mnist" or data.kind == "own" for _, data in desk.records.datasets):
+        blocks.append(Para(words("claims.other", data=desk.all_data), "note"))
+    return Section("claims", words("claims.title"), tuple(blocks))

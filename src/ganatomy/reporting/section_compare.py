@@ -12,7 +12,8 @@ from .blocks import Block, Figure, LegendItem, Para, Section
 from .desk import Desk
 from .figures import Axis
 from .records import RunRecord, finite
-from .section_training import COVERED_SHARE, curve, loss_legend
+from .scoring import covered_share, few_images, network_kind, shares_of
+from .section_training import MAX_NAMES, curve, loss_legend
 from .trends import trend
 from .words import count, num, percent
 
@@ -21,7 +22,9 @@ REAL_COUNTS = {
     "fashion-mnist": [1000] * 10,
     "mnist": [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
 }
-"""Test images per class of the data sets with a feature network."""
+"""Test images per class of the catalogue's data sets."""
+MAX_BARS = 24
+"""Classes in the bar chart; of more, those are shown whose share is furthest from the real one."""
 PAIRED_ROWS = 4
 
 
@@ -51,7 +54,13 @@ def strip_figure(desk: Desk, run: RunRecord) -> Figure | None:
         largest = int(np.argmax(known))
         listed = words.listing([num(step) for step in known])
         reading.append(
-            words("strip.change", steps=listed, a=count(chosen[largest][0]), b=count(chosen[largest + 1][0]))
+            words(
+                "strip.change",
+                steps=listed,
+                unit=desk.levels(run),
+                a=count(chosen[largest][0]),
+                b=count(chosen[largest + 1][0]),
+            )
         )
     rows = tuple(count(nimg) for nimg, _ in chosen)
     image = pictures.picture(target, title, rows=rows)
@@ -76,7 +85,7 @@ def paired_figure(desk: Desk, first: RunRecord, second: RunRecord) -> Figure | N
     reading = [words("paired.how", **names)]
     apart = pictures.change(upper, lower)
     if apart is not None:
-        reading.append(words("paired.change", apart=num(apart)))
+        reading.append(words("paired.change", apart=num(apart), unit=desk.levels(first)))
     image = pictures.picture(target, title, rows=(names["first"], names["second"]) * PAIRED_ROWS)
     return desk.add(Figure(number, title, tuple(reading), pictures=(image,)))
 
@@ -104,49 +113,70 @@ def losses_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
     return desk.add(Figure(number, title, text, chart=drawn, legend=loss_legend(desk, ("G", "D"))))
 
 
-def shares_of(run: RunRecord) -> list[float]:
-    """Return the share of every class among a run's samples."""
-    counts = [float(value) for value in (run.classes or {}).get("counts", [])]
-    total = sum(counts) or 1.0
-    return [value / total for value in counts]
+def real_shares(run: RunRecord, raw_names: Sequence[str]) -> tuple[list[float], bool]:
+    """Return the share of every class among the real test images and whether it was counted, else even shares."""
+    data = run.data
+    counts = [data.test_counts.get(name, 0) for name in raw_names]
+    if data.kind == "catalogue":
+        counts = REAL_COUNTS.get(data.name, counts)
+    if len(counts) != len(raw_names) or not sum(counts):
+        return [1 / len(raw_names)] * len(raw_names), False
+    return [value / sum(counts) for value in counts], True
 
 
 def classes_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
-    """Return the classes drawn by every run against the even share of the real test images."""
-    shown = [run for run in runs if run.classes and desk.class_names(run)]
+    """Return the classes drawn by every run against the share of the real test images."""
+    shown = [run for run in runs if run.classes and len(desk.class_names(run)) == len(shares_of(run))]
     if not shown or len({tuple(desk.class_names(run)) for run in shown}) > 1:
         return None
     words = desk.words
     names = desk.class_names(shown[0])
     number = desk.number()
     shares = [shares_of(run) for run in shown]
-    real_counts = REAL_COUNTS.get(shown[0].config.data, [1] * len(names))
-    real_counts = real_counts if len(real_counts) == len(names) else [1] * len(names)
-    real = [value / sum(real_counts) for value in real_counts]
+    real, is_counted = real_shares(shown[0], [str(name) for name in (shown[0].classes or {})["names"]])
     title = words("fig.classes", runs=words.listing([desk.label(run) for run in shown]))
-    reading = [words("classes.how", even=percent(1 / len(names)))]
-    for run, row in zip(shown, shares):
-        top, low = int(np.argmax(row)), int(np.argmin(row))
-        rare = [names[k] for k, share in enumerate(row) if share < COVERED_SHARE]
-        distance = sum(abs(a - b) for a, b in zip(row, real)) / 2
-        key = "classes.run.rare" if rare else "classes.run.all"
-        ends = {"top": names[top], "share": percent(row[top]), "low": names[low], "least": percent(row[low])}
-        rest = {"rare": words.listing(rare), "limit": percent(COVERED_SHARE), "distance": percent(distance)}
-        reading.append(words(key, run=desk.label(run), **ends, **rest) + missing_text(desk, run))
+    kept = kept_bars(shares, real)
+    reading = [words("classes.how" if is_counted else "classes.how.even", even=percent(1 / len(names)))]
+    if len(kept) < len(names):
+        reading[0] += words("join.sentences") + words("classes.cut", shown=len(kept), n=len(names))
+    reading += [classes_reading(desk, run, names, row, real) for run, row in zip(shown, shares)]
     runs_legend = tuple(LegendItem(desk.colour(run), "bar", desk.label(run)) for run in shown)
-    legend = (*runs_legend, LegendItem("ink", "line", words("legend.real")))
-    drawn = figures.class_chart(f"fig{number}", names, shares, real, Axis(words("axis.share"), "", title), legend)
+    legend = (*runs_legend, LegendItem("ink", "line", words("legend.real" if is_counted else "legend.even")))
+    drawn = figures.class_chart(
+        f"fig{number}", [names[k] for k in kept], [[row[k] for k in kept] for row in shares], [real[k] for k in kept],
+        Axis(words("axis.share"), "", title), legend,
+    )  # fmt: skip
     return desk.add(Figure(number, title, tuple(reading), chart=drawn, legend=legend))
+
+
+def kept_bars(shares: Sequence[Sequence[float]], real: Sequence[float]) -> list[int]:
+    """Return the classes to draw, in order: all, or of many those furthest from the real share in any run."""
+    distance = np.abs(np.array(shares) - np.array(real)).max(axis=0)
+    return sorted(np.argsort(-distance, kind="stable")[:MAX_BARS].tolist())
+
+
+def classes_reading(
+    desk: Desk, run: RunRecord, names: Sequence[str], row: Sequence[float], real: Sequence[float]
+) -> str:
+    """Read one run's shares: the most and least frequent class, the rare ones, how far all are from the real ones."""
+    words, limit = desk.words, covered_share(len(names))
+    top, low = int(np.argmax(row)), int(np.argmin(row))
+    rare = [names[k] for k, share in enumerate(row) if share < limit]
+    distance = sum(abs(a - b) for a, b in zip(row, real)) / 2
+    key = "classes.run.rare" if rare else "classes.run.all"
+    ends = {"top": names[top], "share": percent(row[top]), "low": names[low], "least": percent(row[low])}
+    rest = {"rare": words.listing(rare, MAX_NAMES), "limit": percent(limit), "distance": percent(distance)}
+    return words(key, run=desk.label(run), **ends, **rest) + missing_text(desk, run)
 
 
 def missing_text(desk: Desk, run: RunRecord) -> str:
     """Name the classes that the measurement counts as missing, empty where none are."""
     record = run.classes or {}
-    names = [desk.words.name("class", str(name)) for name in record.get("missing") or []]
+    names = [desk.class_name(run.data, name) for name in record.get("missing") or []]
     if not names or not finite(record.get("share_min")):
         return ""
-    text = desk.words("classes.missing", limit=percent(record["share_min"]), names=desk.words.listing(names))
-    return desk.words("join.sentences") + text
+    words, listed = desk.words, desk.words.listing(names, MAX_NAMES)
+    return words("join.sentences") + words("classes.missing", limit=percent(record["share_min"]), names=listed)
 
 
 def score_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
@@ -158,10 +188,12 @@ def score_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
     words = desk.words
     name, first = shown[0][1], shown[0][2]
     number = desk.number()
-    floor = first.get("floor") or None
+    floor = first["floor"] if finite(first.get("floor")) and first["floor"] > 0 else None
     title = words("fig.score", name=name)
     protocol = {"num_gen": count(first.get("num_gen", 0)), "num_real": count(first.get("num_real", 0))}
-    reading = [words("score.protocol", name=name, **protocol)]
+    network = words(f"features.{network_kind(shown[0][0])}")
+    protocol_text = [words("score.protocol", name=name, network=network, **protocol), few_images(desk, first)]
+    reading = []
     for run, _, record in shown:
         spread, sets = record.get("spread"), record.get("num_sets", 1)
         key = "score.run.sets" if sets > 1 else "score.run.jackknife" if spread else "score.run.one"
@@ -169,7 +201,11 @@ def score_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
             words(key, run=desk.label(run), value=num(record["value"]), spread=num(spread or 0, 2), sets=sets)
         )
     if floor:
-        each = [words("score.times", run=desk.label(run), ratio=num(r["value"] / floor, 2)) for run, _, r in shown]
+        each = [
+            words("score.times" if r["value"] >= floor else "score.below", run=desk.label(run),
+                  ratio=num(r["value"] / floor, 2))
+            for run, _, r in shown
+        ]  # fmt: skip
         times = words("list.semi").join(each)
         reading.append(words("score.floor", floor=num(floor), n=count(first.get("num_floor", 0)), times=times))
     values = sorted(((r["value"], desk.label(run)) for run, _, r in shown), key=lambda pair: pair[0])
@@ -179,7 +215,8 @@ def score_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
     rows = [(desk.label(run)[:12], float(r["value"]), r.get("spread"), desk.colour(run)) for run, _, r in shown]
     axis = Axis(words("axis.score"), "", title)
     drawn = figures.score_chart(f"fig{number}", rows, floor, words("legend.floor", floor=num(floor or 0)), axis)
-    return desk.add(Figure(number, title, (reading[0], words("join.sentences").join(reading[1:])), chart=drawn))
+    join = words("join.sentences").join
+    return desk.add(Figure(number, title, (join(filter(None, protocol_text)), join(reading)), chart=drawn))
 
 
 def section(desk: Desk) -> Section | None:

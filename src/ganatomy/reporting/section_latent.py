@@ -119,7 +119,7 @@ def base_reading(desk: Desk, latents: LatentRecord) -> tuple[str, ...]:
 def class_names(desk: Desk, run: RunRecord, latents: LatentRecord) -> list[str]:
     """Return the class names the experiment used, in the report's language."""
     raw = latents.record.get("class_names")
-    return [desk.words.name("class", str(name)) for name in raw] if raw else desk.class_names(run)
+    return [desk.class_name(run.data, name) for name in raw] if raw else desk.class_names(run)
 
 
 def picture_figure(
@@ -236,6 +236,9 @@ def measure_table(desk: Desk, latents: LatentRecord) -> Table:
     head = (words("table.number"), words("table.value"), *(words.name("measure", measure) for measure in columns))
     n = count(latents.record.get("num_latents", 0))
     note = words("table.measures.note", n=n)
+    absent = [words.name("measure", name) for name in COLUMNS if name in (latents.record.get("unavailable") or [])]
+    if absent:
+        note += words("join.sentences") + words("missing.measures", names=words.listing(absent))
     return Table(words("table.measures", n=n), head, tuple(table), note, kind="measures", row_kinds=tuple(kinds))
 
 

@@ -9,15 +9,9 @@ from ..config import TrainConfig
 from .blocks import Block, BoardRow, Cell, Facts, Heading, Headline, Para, Section, Table
 from .desk import Desk
 from .records import RunRecord, finite
+from .scoring import ENOUGH_NUM, covered_share, missing_notes, network_name, shares_of
 from .section_claims import counted, grouped, tally
-from .section_compare import shares_of
-from .section_training import COVERED_SHARE
 from .words import Words, count, duration, num, percent
-
-
-def data_name(desk: Desk) -> str:
-    """Return the data set's name as people write it."""
-    return desk.words.name("data", desk.records.data)
 
 
 def answer(desk: Desk) -> str:
@@ -26,16 +20,17 @@ def answer(desk: Desk) -> str:
     scored = [(run, run.score[1]) for run in runs if run.score]
     names = words.listing([desk.label(run) for run in runs])
     if not scored:
-        return words("answer.unscored", runs=names, data=data_name(desk))
+        is_measured = any(run.is_measured for run in runs)
+        return words("answer.unscored" if is_measured else "answer.unmeasured", runs=names, data=desk.all_data)
     scored.sort(key=lambda pair: pair[1]["value"])
     best, record = scored[0]
     if len(scored) == 1:
-        return words("answer.one", run=desk.label(best), data=data_name(desk), value=num(record["value"]))
+        return words("answer.one", run=desk.label(best), data=desk.all_data, value=num(record["value"]))
     worst, other = scored[-1]
     ratio = other["value"] / record["value"] if record["value"] > 0 else 1.0
     key = "answer.far" if ratio >= 2 else "answer.better" if ratio >= 1.1 else "answer.level"
     return words(
-        key, best=desk.label(best), worst=desk.label(worst), data=data_name(desk), ratio=num(ratio, 2),
+        key, best=desk.label(best), worst=desk.label(worst), data=desk.all_data, ratio=num(ratio, 2),
         value=num(record["value"]), other=num(other["value"]),
     )  # fmt: skip
 
@@ -51,6 +46,9 @@ def score_row(desk: Desk) -> BoardRow | None:
     note = words("board.score.note", name=first[0])
     if finite(floor):
         note += words("join.sentences") + words("board.score.floor", floor=num(floor))
+    num_real = first[1].get("num_real")
+    if finite(num_real) and num_real < ENOUGH_NUM:
+        note += words("join.sentences") + words("few.short", n=count(num_real))
     return BoardRow(words("board.score"), note, values, is_key=True)
 
 
@@ -59,14 +57,15 @@ def board(desk: Desk) -> tuple[BoardRow, ...]:
     words, runs = desk.words, desk.records.runs
     rows = [score_row(desk)]
     if any(run.classes for run in runs):
-        covered = [sum(share >= COVERED_SHARE for share in shares_of(run)) for run in runs]
+        limits = [covered_share(len(shares_of(run))) for run in runs]
+        covered = [sum(share >= limit for share in shares_of(run)) for run, limit in zip(runs, limits)]
         values = tuple(
             f"{n}\N{THIN SPACE}/\N{THIN SPACE}{len(shares_of(run))}" if run.classes else "–"
             for n, run in zip(covered, runs)
         )
         rows.append(
             BoardRow(
-                words("board.classes"), words("board.classes.note", limit=percent(COVERED_SHARE)), values, is_key=True
+                words("board.classes"), words("board.classes.note", limit=percent(min(limits))), values, is_key=True
             )
         )
     if any(run.confidence for run in runs):
@@ -87,7 +86,7 @@ def headline(desk: Desk) -> Headline:
     text = ""
     if sum(total.values()):
         text = words("tally", claims=len(grouped(desk)), **total)
-    return Headline(answer(desk), runs, board(desk), tally(desk), text)
+    return Headline(answer(desk), runs, board(desk), tally(desk), text, missing_notes(desk))
 
 
 def optimizer(config: TrainConfig, words: Words) -> str:
@@ -115,11 +114,10 @@ def setup_section(desk: Desk) -> Section:
     ]
     rows = tuple((Cell(words(key)), *(Cell(value) for value in values)) for key, values in lines)
     head = (words("setup.column"), *(desk.label(run) for run in runs))
-    shape = configs[0].img_shape if configs else (1, 28, 28)
-    num_train = count(configs[0].num_train) if configs else "0"
-    key = "setup.lead.grey" if shape[0] == 1 else "setup.lead.rgb"
-    lead = words(key, data=data_name(desk), n=num_train, height=shape[1], width=shape[2])
-    blocks: list[Block] = [Para(lead, "lead"), Table(words("setup.table"), head, rows, kind="settings")]
+    blocks: list[Block] = [
+        Para(words("setup.lead"), "lead"),
+        Table(words("setup.table"), head, rows, kind="settings"),
+    ]
     if any(config.preset == "gan" for config in configs):
         blocks.append(Para(words("setup.assumption"), "note"))
     return Section("setup", words("setup.title"), tuple(blocks))
@@ -137,10 +135,16 @@ def layer_rows(rows: Sequence[dict[str, Any]]) -> tuple[tuple[Cell, ...], ...]:
             Cell(str(row["name"]), str(row["layer"])),
             Cell("\N{MULTIPLICATION SIGN}".join(str(size) for size in row["output"])),
             Cell(count(row["parameters"]) if row["parameters"] else "–", numeric=True),
-            Cell(pretty(str(row["arithmetic"])) or "–"),
+            arithmetic_cell(str(row["arithmetic"])),
         )
         for row in rows
     )
+
+
+def arithmetic_cell(text: str) -> Cell:
+    """Return a layer's arithmetic; where height and width differ, one line for each."""
+    height, _, width = pretty(text).partition("; ")
+    return Cell(height or "–", width)
 
 
 def pretty(arithmetic: str) -> str:
@@ -196,6 +200,17 @@ def stage_times(desk: Desk) -> list[tuple[str, str, bool]]:
     return rows
 
 
+def feature_fact(desk: Desk, run: RunRecord) -> str:
+    """Return name, hash and accuracy of a run's feature network, as far as they are known."""
+    record = run.features or {}
+    parts = [network_name(run)]
+    if record.get("sha256"):
+        parts.append(f"SHA-256 {record['sha256']}")
+    if finite(record.get("test_accuracy")):
+        parts.append(desk.words("features.accuracy", share=percent(record["test_accuracy"])))
+    return " · ".join(parts)
+
+
 def reproduce_section(desk: Desk) -> Section:
     """Return versions, hardware, seeds, data, commands and times."""
     words, lab, runs = desk.words, desk.records.lab, desk.records.runs
@@ -209,15 +224,14 @@ def reproduce_section(desk: Desk) -> Section:
         machine.append(str(environment["cuda"].get("device", "CUDA")))
     threads = sorted({f"{run.config.device}, {words('repro.threads', n=run.config.num_threads)}" for run in runs})
     hashes = sorted({run.config.data_sha256 for run in runs if run.config.data_sha256})
-    features = next((run.measure["features"] for run in runs if isinstance(run.measure.get("features"), dict)), None)
+    networks = dict.fromkeys(feature_fact(desk, run) for run in runs if run.features)
     rows: list[tuple[str, str, bool]] = []
     commands = [str(lab["command"])] if lab.get("command") else [run.command for run in runs if run.command]
     rows += [(words("repro.command"), command, True) for command in commands]
     rows.append((words("repro.seed"), ", ".join(sorted({str(run.config.seed) for run in runs})), False))
-    rows.append((words("repro.data"), str(data.get("name") or desk.records.data), False))
+    rows.append((words("repro.data"), str(data.get("name") or desk.all_data), False))
     rows += [(words("repro.hash"), text, True) for text in ([str(data["sha256"])] if data.get("sha256") else hashes)]
-    if features:
-        rows.append((words("repro.features"), f"{features.get('name')} · SHA-256 {features.get('sha256')}", True))
+    rows += [(words("repro.features"), text, True) for text in networks]
     rows.append((words("repro.version"), f"ganatomy {lab.get('version') or environment.get('ganatomy') or '–'}", False))
     rows.append(
         (words("repro.python"), ", ".join(filter(None, [f"Python {environment.get('python', '–')}", packages])), False)

@@ -11,11 +11,12 @@ from .blocks import Block, Figure, LegendItem, Para, Section
 from .desk import Desk
 from .figures import Axis, Curve
 from .records import RunRecord
+from .scoring import covered_share, shares_of
 from .trends import Trend, trend
 from .words import count, num, percent, signed
 
-COVERED_SHARE = 0.02
-"""A class counts as covered from this share of the samples on."""
+MAX_NAMES = 6
+"""Names of classes listed in a sentence."""
 
 
 def curve(run: RunRecord, player: str) -> Curve | None:
@@ -147,28 +148,33 @@ def middle_grid(desk: Desk, run: RunRecord, source: int | None) -> Figure | None
     before, after = pictures.change(run.samples[0][1], path), pictures.change(path, run.samples[-1][1])
     if before is not None and after is not None:
         reading.append(
-            words("middle.change" if after < before else "middle.more", before=num(before), after=num(after))
+            words(
+                "middle.change" if after < before else "middle.more",
+                before=num(before),
+                after=num(after),
+                unit=desk.levels(run),
+            )
         )
     shown = pictures.picture(path, title)
     return desk.add(Figure(number, title, (words("join.sentences").join(reading),), pictures=(shown,)))
 
 
 def drawn_reading(desk: Desk, run: RunRecord) -> str:
-    """Say which classes a run draws: the most frequent, how many are covered, how sure the classifier is."""
-    record = run.classes
-    if record is None:
-        return desk.words("classes.none")
-    words, names = desk.words, desk.class_names(run)
-    counts = [float(value) for value in record["counts"]]
-    total = sum(counts) or 1.0
-    shares = [value / total for value in counts]
+    """Say which classes a run draws: the most frequent, how many are covered, how sure the classifier is.
+
+    Nothing is said where classes were not measured; why stands under the scores on top.
+    """
+    words, names, shares = desk.words, desk.class_names(run), shares_of(run)
+    if not shares or len(names) != len(shares):
+        return ""
+    total, limit = sum(float(value) for value in (run.classes or {})["counts"]), covered_share(len(shares))
     top = int(np.argmax(shares))
-    covered = sum(share >= COVERED_SHARE for share in shares)
-    rare = [names[k] for k, share in enumerate(shares) if share < COVERED_SHARE]
+    covered = sum(share >= limit for share in shares)
+    rare = [names[k] for k, share in enumerate(shares) if share < limit]
     key = "classes.all" if not rare else "classes.some"
     text = words(
         key, n=count(total), top=names[top], share=percent(shares[top]), even=percent(1 / len(shares)), covered=covered,
-        num=len(shares), limit=percent(COVERED_SHARE), rare=words.listing(rare),
+        num=len(shares), limit=percent(limit), rare=words.listing(rare, MAX_NAMES),
     )  # fmt: skip
     if run.confidence:
         text += words("join.sentences") + words("classes.confidence", median=num(run.confidence["median"], 2))
@@ -185,7 +191,7 @@ def final_grid(desk: Desk, run: RunRecord, source: int | None) -> Figure | None:
     title = words("fig.final", run=desk.label(run))
     epochs = nimg / run.config.num_train if run.config.num_train else 0
     reading = (words("final.when", nimg=count(nimg), epochs=num(epochs, 2)), drawn_reading(desk, run))
-    return desk.add(Figure(number, title, reading, pictures=(pictures.picture(path, title),)))
+    return desk.add(Figure(number, title, tuple(filter(None, reading)), pictures=(pictures.picture(path, title),)))
 
 
 def section(desk: Desk, run: RunRecord) -> Section | None:
@@ -205,5 +211,5 @@ def section(desk: Desk, run: RunRecord) -> Section | None:
     blocks: list[Block] = [block for block in found if block is not None]
     if not blocks:
         return None
-    lead = Para(desk.words(f"training.lead.{run.config.model}", run=label), "lead")
+    lead = Para(desk.words(f"training.lead.{run.config.model}", run=label, z_dim=run.config.z_dim), "lead")
     return Section(f"run-{run.name}", desk.words("training.title", run=label), (lead, *blocks))

@@ -16,6 +16,10 @@ LANGS: tuple[str, ...] = get_args(Lang)
 CATALOGUES = MappingProxyType({"en": en.TEXT, "zh": zh.TEXT})
 
 
+_TIGHT = re.compile(r"(?<=[，。；：、？！（）“”]) +| +(?=[，。；：、？！（）“”])")
+"""Spaces beside full-width punctuation, which come from names put into Chinese sentences."""
+
+
 class Words:
     """All human text of one language: `words("page.figure", n=3)` fills in a sentence."""
 
@@ -27,15 +31,18 @@ class Words:
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the sentence of a key with its placeholders filled in."""
-        return self.table[key].format(**values)
+        text = self.table[key].format(**values)
+        return _TIGHT.sub("", text) if self.lang == "zh" else text
 
     def name(self, kind: str, raw: str) -> str:
         """Return the name of a thing such as a measure or a class; one the catalogue does not know stays as it is."""
         slug = re.sub(r"[^a-z0-9]+", "_", raw.lower()).strip("_")
         return self.table.get(f"{kind}.{slug}", raw.replace("_", " "))
 
-    def listing(self, items: list[str]) -> str:
-        """Join names: `a, b and c` or `a、b 和 c`."""
+    def listing(self, items: list[str], most: int | None = None) -> str:
+        """Join names: `a, b and c` or `a、b、c`; of more than `most` the first ones and how many are left."""
+        if most is not None and len(items) > most + 1:
+            return self("list.more", items=self.table["list.comma"].join(items[:most]), n=len(items) - most)
         if len(items) < 2:
             return "".join(items)
         return self.table["list.comma"].join(items[:-1]) + self.table["list.and"] + items[-1]

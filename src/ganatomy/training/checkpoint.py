@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import safetensors
 import safetensors.torch
@@ -20,10 +20,33 @@ from torch import Tensor
 
 from .. import files
 from ..errors import CheckpointError, StorageError
-from . import schedule
 from .state import TrainState
 
 _TENSORS, _COUNTERS, _MANIFEST = "state.safetensors", "counters.json", "manifest.json"
+
+
+class Checkpointed(Protocol):
+    """What checkpoints need of the state of a training, of a GAN or of a feature network."""
+
+    @property
+    def cur_nimg(self) -> int:
+        """Images seen so far; names the checkpoint."""
+
+    @property
+    def keep_checkpoints(self) -> int:
+        """How many of the newest planned checkpoints stay on disk."""
+
+    def is_planned(self, nimg: int) -> bool:
+        """Return whether an undisturbed training saves a checkpoint at `nimg` images."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every changing tensor by name, on the CPU."""
+
+    def counters(self) -> dict[str, Any]:
+        """Return every changing number by name, as JSON values."""
+
+    def load(self, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
+        """Continue from what `tensors` and `counters` returned; a missing or misshaped entry raises."""
 
 
 class Damaged(Exception):
@@ -40,7 +63,7 @@ def _number(path: Path) -> str:
     return path.name.removeprefix("checkpoint-")
 
 
-def save(folder: Path, state: TrainState) -> Path:
+def save(folder: Path, state: Checkpointed) -> Path:
     """Write a checkpoint of `state` into the run folder, then drop all but the newest few; return its path."""
     parent = folder / "checkpoints"
     final = parent / f"checkpoint-{state.cur_nimg:09d}"
@@ -60,7 +83,7 @@ def save(folder: Path, state: TrainState) -> Path:
     return final
 
 
-def _write(final: Path, state: TrainState) -> None:
+def _write(final: Path, state: Checkpointed) -> None:
     """Write one checkpoint under a temporary name and rename it, in place of a damaged one if there is one."""
     temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     contents = {
@@ -83,18 +106,16 @@ def _write(final: Path, state: TrainState) -> None:
     files.fsync_folder(final.parent)
 
 
-def _drop_old(folder: Path, state: TrainState, newest: Path) -> None:
+def _drop_old(folder: Path, state: Checkpointed, newest: Path) -> None:
     """Keep `newest` and the newest few that an undisturbed run saves too.
 
     One that an interruption added goes as soon as it is not the newest, and never takes the place of another, so a
     resumed run ends with the same checkpoints.
     """
-    config = state.config
-    interval = config.checkpoint_nimg or 1
     found = checkpoints(folder)
-    planned = [path for path in found if schedule.is_planned(interval, int(_number(path)), config)]
+    planned = [path for path in found if state.is_planned(int(_number(path)))]
     for old in found:
-        if old != newest and old not in planned[-config.keep_checkpoints :]:
+        if old != newest and old not in planned[-state.keep_checkpoints :]:
             shutil.rmtree(old)
 
 
@@ -129,7 +150,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, json.loads((path / _COUNTERS).read_text(encoding="utf-8"))
 
 
-def load_newest(folder: Path, state: TrainState, warn: Callable[[str], None]) -> bool:
+def load_newest(folder: Path, state: Checkpointed, warn: Callable[[str], None]) -> bool:
     """Load the newest checkpoint that verifies into `state`; return False where the run never saved one.
 
     Damaged checkpoints are named through `warn`; if all are damaged a `CheckpointError` is raised.

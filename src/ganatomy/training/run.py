@@ -84,8 +84,11 @@ class Run:
         return found
 
 
-def create_run(folder: Path, config: TrainConfig, command: str) -> Run:
-    """Write a new run's folder: environment.json, command.txt and, last, config.json; return the run."""
+def create_run(folder: Path, config: TrainConfig, command: str, data: dict[str, Any] | None = None) -> Run:
+    """Write a new run's folder: environment.json, command.txt, data.json and, last, config.json; return the run.
+
+    `data` is what `Dataset.describe` says of the training data; without it there is no data.json.
+    """
     files.make_folder(folder)
     if (folder / "config.json").exists():
         raise RunError(
@@ -94,6 +97,8 @@ def create_run(folder: Path, config: TrainConfig, command: str) -> Run:
         )
     files.write_json(folder / "environment.json", device.environment())
     files.write_text(folder / "command.txt", command + "\n")
+    if data is not None:
+        files.write_json(folder / "data.json", data)
     files.write_json(folder / "config.json", config.to_dict())
     return Run(folder)
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from .. import config as configuration
-from .. import device, files
+from .. import device, files, images
 from ..config import TrainConfig
 from ..datasets.store import Dataset
 from ..datasets.stream import ImageStream
@@ -27,14 +27,8 @@ def configure(config: TrainConfig, dataset: Dataset, asked: dict[str, Any], say:
     device_name, device_reason = device.choose_device(asked.get("device", "auto"))
     num_threads, threads_reason = device.choose_threads(asked.get("num_threads"))
     say(f"device: {device_name} ({device_reason}); CPU threads: {num_threads} ({threads_reason}).")
-    channels, height, width = dataset.img_shape
-    config = dataclasses.replace(
-        config,
-        **asked
-        | {"device": str(device_name), "num_threads": num_threads}
-        | {"data": dataset.name, "data_sha256": dataset.sha256, "num_train": len(dataset.train)}
-        | {"img_channels": channels, "img_height": height, "img_width": width},
-    )
+    decided = {"device": str(device_name), "num_threads": num_threads} | dataset.settings()
+    config = dataclasses.replace(config, **asked | decided)
     for name in ("adam_beta1", "adam_beta2"):
         if name in asked and config.optimizer != "adam":
             say(f"warning: {name} is not used by {config.optimizer}; it is ignored.")
@@ -74,6 +68,7 @@ def run_training(
         runlog.cut_back(run.folder, config, state.cur_nimg)
         write_status(run, "running", state.cur_nimg)
         stream = ImageStream(dataset.train, config.seed, state.device)
+        _save_real(run, dataset)
         try:
             yield from loop.train(state, stream, run.folder, should_stop=should_stop)
         except GanatomyError as error:
@@ -84,6 +79,14 @@ def run_training(
             _record_failure(run, failure, state.cur_nimg)
             raise failure from error
         write_status(run, "finished", state.cur_nimg)
+
+
+def _save_real(run: Run, dataset: Dataset) -> None:
+    """Write `real.png`: up to 64 training images from all over the set, for people."""
+    path = run.folder / "real.png"
+    if not path.exists():
+        chosen = torch.linspace(0, len(dataset.train) - 1, min(64, len(dataset.train))).long()
+        images.save_png(path, images.grid(dataset.train.images[chosen], num_columns=16, gap_px=2))
 
 
 def _record_failure(run: Run, error: GanatomyError, cur_nimg: int) -> None:

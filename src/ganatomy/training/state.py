@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..config import TrainConfig
 from ..models import registry
-from . import ema
+from . import ema, schedule
 
 SCALARS = (
     "Loss/G/adv", "Loss/D/adv", "Loss/D/real", "Loss/D/fake", "Scores/real", "Scores/fake",
@@ -55,6 +55,15 @@ class TrainState:
         self.tick = TickSums(device)
         self.cur_nimg = 0
         self._usable: tuple[int, nn.Module] | None = None
+
+    @property
+    def keep_checkpoints(self) -> int:
+        """How many of the newest checkpoints stay on disk."""
+        return self.config.keep_checkpoints
+
+    def is_planned(self, nimg: int) -> bool:
+        """Return whether an undisturbed run saves a checkpoint at `nimg` images."""
+        return schedule.is_planned(self.config.checkpoint_nimg or 1, nimg, self.config)
 
     def usable_generator(self) -> nn.Module:
         """Return G_ema in eval mode with batch-norm statistics of its own; computed once per image count."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import en_claims
+from . import en_claims, en_data
 
 TEXT: dict[str, str] = {
     "list.comma": ", ",
@@ -31,6 +31,7 @@ TEXT: dict[str, str] = {
     "a Fréchet distance of {value} against {other}.",
     "answer.one": "Trained on {data}, the {run} ends at a Fréchet distance of {value} to the real test images.",
     "answer.unscored": "{runs}: trained on {data}, a data set without a feature network, so losses and pictures speak.",
+    "answer.unmeasured": "{runs}: trained on {data} and not measured yet, so losses and pictures speak.",
     "board.score": "Fréchet distance to the test images",
     "board.score.note": "{name}; lower is better.",
     "board.score.floor": "Two sets of real images are {floor} apart.",
@@ -46,10 +47,7 @@ TEXT: dict[str, str] = {
     "{undecided}.",
     # setup
     "setup.title": "What was trained",
-    "setup.lead.grey": "{data} has {n} training images of {height}×{width} grey pixels, scaled to [−1, 1]. "
-    "The networks see nothing else.",
-    "setup.lead.rgb": "{data} has {n} training images of {height}×{width} colour pixels, scaled to [−1, 1]. "
-    "The networks see nothing else.",
+    "setup.lead": "Which networks were trained, and how. Every run saw the images in an order of its own seed.",
     "setup.table": "Settings",
     "setup.column": "Setting",
     "setup.model": "Networks",
@@ -77,11 +75,10 @@ TEXT: dict[str, str] = {
     "SGD 0.03, batch 64, 3 epochs.",
     # training
     "training.title": "{run}: training",
-    "training.lead.mlp": "Two fully connected networks play against each other: {run}'s generator turns 100 random "
+    "training.lead.mlp": "Two fully connected networks play against each other: {run}'s generator turns {z_dim} random "
     "numbers into a picture, its discriminator says how real a picture looks.",
     "training.lead.dcgan": "{run} replaces full connections by convolutions, so that neighbouring pixels share "
-    "weights "
-    "and a garment looks the same wherever it lies.",
+    "weights and a shape is treated alike wherever it lies.",
     "axis.nimg": "training images shown (thousands)",
     "axis.loss": "loss",
     "axis.share": "share of the samples (%)",
@@ -92,6 +89,7 @@ TEXT: dict[str, str] = {
     "legend.D": "discriminator D (real + fake)",
     "legend.equilibrium": "loss when D cannot tell real from fake",
     "legend.real": "share among real images",
+    "legend.even": "even share",
     "legend.floor": "real against real: {floor}",
     "legend.value": "number set to {value}",
     "legend.control": "control: number redrawn from N(0, 1)",
@@ -132,15 +130,12 @@ TEXT: dict[str, str] = {
     "fig.middle": "{run} in mid-training, after {nimg} images",
     "middle.when": "The 64 fixed latents after {nimg} of {total} images ({epochs} epochs).",
     "middle.scores": "At this moment D's mean score is {fake} for generated and {real} for real images.",
-    "middle.change": "Since the start of training a pixel has changed by {before} grey levels on average; until "
-    "the end "
+    "middle.change": "Since the start of training a pixel has changed by {before} {unit} on average; until the end "
     "it will change by {after} more, so the larger part of the way lies behind.",
-    "middle.more": "Since the start of training a pixel has changed by {before} grey levels on average; until the "
-    "end "
+    "middle.more": "Since the start of training a pixel has changed by {before} {unit} on average; until the end "
     "it will change by {after} more, so the larger part of the way lies ahead.",
     "fig.final": "{run} at the end of training",
     "final.when": "The same 64 fixed latents at the end, after {nimg} images ({epochs} epochs).",
-    "classes.none": "There is no feature network for these data, so classes were not counted.",
     "classes.all": "Among {n} fresh samples the classifier finds every one of the {num} classes with at least "
     "{limit}; "
     "the most frequent is {top} with {share}, where an even draw would give {even}.",
@@ -234,31 +229,33 @@ TEXT: dict[str, str] = {
     "paired.how": "In every pair of rows the upper one is {first}, the lower one {second}; each column of a pair "
     "is the "
     "same latent. The networks share the numbers, not their meaning.",
-    "paired.change": "Two such pictures differ by {apart} grey levels per pixel on average.",
+    "paired.change": "Two such pictures differ by {apart} {unit} per pixel on average.",
     "fig.losses": "Losses of {runs} on the same axes",
-    "losses.how": "Both plots share their axes.",
+    "losses.how": "The plots share their axes.",
     "losses.run": "{run} ends with G at {g} and D at {d} (means of the last fifth), {gap} apart.",
     "fig.strip": "{run}: eight latents from the first image to the last",
     "strip.how": "The same eight latents, after {times} training images.",
-    "strip.change": "From row to row the whole grid of 64 changes by {steps} grey levels per pixel; most happens "
-    "between "
+    "strip.change": "From row to row the whole grid of 64 changes by {steps} {unit} per pixel; most happens between "
     "{a} and {b} images.",
     "fig.classes": "Classes drawn by {runs}",
     "classes.how": "The upright line is the share of each class among the real test images; an even share would be "
     "{even}.",
+    "classes.how.even": "The upright line is an even share, {even}.",
+    "classes.cut": "Shown are the {shown} of {n} classes whose share is furthest from that line.",
     "classes.run.all": "{run} draws {top} most often ({share}) and {low} least ({least}); {distance} of its samples "
-    "would have to change class to match the real shares.",
-    "classes.run.rare": "{run} draws {top} most often ({share}); below {limit} are {rare}. {distance} of its samples "
-    "would have to change class to match the real shares.",
-    "classes.missing": "Below {limit}, and counted as missing, are {names}.",
+    "would have to change class to match the line.",
+    "classes.run.rare": "{run} draws {top} most often ({share}); below {limit}: {rare}. {distance} of its samples "
+    "would have to change class to match the line.",
+    "classes.missing": "Counted as missing (below {limit}): {names}.",
     "fig.score": "{name} of every run, with its floor",
-    "score.protocol": "{name}: Fréchet distance between {num_gen} generated and {num_real} real test images in this "
-    "project's own feature network. It is not an FID and compares only with itself.",
+    "score.protocol": "{name}: Fréchet distance between {num_gen} generated and {num_real} real test images, "
+    "measured by {network}. It is not an FID and compares only with itself.",
     "score.run.sets": "{run}: {value} ± {spread} (mean and standard deviation of {sets} independent sample sets).",
     "score.run.jackknife": "{run}: {value} ± {spread} (one sample set, with its jackknife standard error).",
     "score.run.one": "{run}: {value} (one sample set, so no spread).",
     "score.floor": "The floor is {floor}, the distance of {n} other real images to the same test images: {times}.",
-    "score.times": "{run} is {ratio} times above it",
+    "score.times": "{run} is at {ratio} times it",
+    "score.below": "{run} is below it, at {ratio} of it",
     "score.ratio": "{loser} is {ratio} times as far from the real images as {winner}.",
     # networks and reproduction
     "networks.title": "The networks, layer by layer",
@@ -292,4 +289,5 @@ TEXT: dict[str, str] = {
     "processor or "
     "another number of threads may change the last digits, and over a whole training more than these.",
     **en_claims.TEXT,
+    **en_data.TEXT,
 }

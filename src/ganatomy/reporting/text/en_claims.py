@@ -7,7 +7,7 @@ TEXT: dict[str, str] = {
     "claims.lead.open": "The source judged by eye. Here each of its {claims} claims has a number and a rule fixed "
     "beforehand. "
     "Of {verdicts} verdicts: holds {holds}, fails {fails}, undecided {undecided}. Undecided means that the interval "
-    "reaches over the threshold.",
+    "reaches over the threshold, or that nothing could be measured.",
     "claims.lead.decided": "The source judged by eye. Here each of its {claims} claims has a number and a rule fixed "
     "beforehand. Of {verdicts} verdicts: holds {holds}, fails {fails}, undecided {undecided}.",
     "claims.marks": "Upright line: the threshold. Dot and bar: the value found and its 95 % interval. Hollow "
@@ -77,6 +77,7 @@ TEXT: dict[str, str] = {
     "measure.feature_distance": "feature distance",
     "data.fashion_mnist": "Fashion-MNIST",
     "data.mnist": "MNIST",
+    "data.atelier": "atelier (drawn)",
     "prior.normal": "N(0, I), as in training",
     "prior.normal_x_0_5": "N(0, I) × 0.5",
     "prior.normal_x_0_7": "N(0, I) × 0.7",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import zh_claims
+from . import zh_claims, zh_data
 
 TEXT: dict[str, str] = {
     "list.comma": "、",
@@ -31,6 +31,7 @@ TEXT: dict[str, str] = {
     "{other}。",
     "answer.one": "在 {data} 上训练后，{run} 的生成图像与真实测试图像的弗雷歇距离为 {value}。",
     "answer.unscored": "{runs}：在 {data} 上训练。该数据集没有配套的特征网络，因此只看损失与图像。",
+    "answer.unmeasured": "{runs}：在 {data} 上训练，尚未评测，因此只看损失与图像。",
     "board.score": "与测试图像的弗雷歇距离",
     "board.score.note": "{name}，越低越好。",
     "board.score.floor": "两组真实图像之间为 {floor}。",
@@ -45,8 +46,7 @@ TEXT: dict[str, str] = {
     "tally": "原报告共有 {claims} 条论断。逐个模型检验：成立 {holds}，不成立 {fails}，未定 {undecided}。",
     # setup
     "setup.title": "实验设置",
-    "setup.lead.grey": "{data} 含 {n} 张训练图像，尺寸 {height}×{width}，灰度，缩放到 [−1, 1]。网络所见仅此而已。",
-    "setup.lead.rgb": "{data} 含 {n} 张训练图像，尺寸 {height}×{width}，彩色，缩放到 [−1, 1]。网络所见仅此而已。",
+    "setup.lead": "训练了哪些网络，如何训练。每次训练按各自随机种子决定的顺序读取图像。",
     "setup.table": "训练设置",
     "setup.column": "项目",
     "setup.model": "网络结构",
@@ -71,9 +71,9 @@ TEXT: dict[str, str] = {
     "二元交叉熵、非饱和生成器损失、SGD 0.03、批大小 64、3 个 epoch。",
     # training
     "training.title": "{run}：训练过程",
-    "training.lead.mlp": "两个全连接网络相互对抗：{run} 的生成器把 100 个随机数变成一张图像，"
+    "training.lead.mlp": "两个全连接网络相互对抗：{run} 的生成器把 {z_dim} 个随机数变成一张图像，"
     "判别器则判断图像有多真实。",
-    "training.lead.dcgan": "{run} 用卷积取代全连接，相邻像素共享权重，衣物出现在画面何处都按同样的方式处理。",
+    "training.lead.dcgan": "{run} 用卷积取代全连接，相邻像素共享权重，同一形状出现在画面何处都按同样的方式处理。",
     "axis.nimg": "训练所见图像数（千张）",
     "axis.loss": "损失",
     "axis.share": "样本占比（%）",
@@ -84,6 +84,7 @@ TEXT: dict[str, str] = {
     "legend.D": "判别器 D（真 + 假）",
     "legend.equilibrium": "D 无法分辨真假时的损失",
     "legend.real": "真实图像中的占比",
+    "legend.even": "平均占比",
     "legend.floor": "真实对真实：{floor}",
     "legend.value": "该维设为 {value}",
     "legend.control": "对照：该维由 N(0, 1) 重新抽取",
@@ -119,13 +120,12 @@ TEXT: dict[str, str] = {
     "fig.middle": "{run} 训练中期的生成图像（已见 {nimg} 张）",
     "middle.when": "64 个固定潜变量在已见 {nimg} 张图像时的生成结果（共 {total} 张，此时为 {epochs} 个 epoch）。",
     "middle.scores": "此刻 D 对生成图像的平均打分为 {fake}，对真实图像为 {real}。",
-    "middle.change": "从训练开始到此刻，每个像素平均变化 {before} 个灰度级；此后到结束还将变化 {after}，"
+    "middle.change": "从训练开始到此刻，每个像素平均变化 {before} {unit}；此后到结束还将变化 {after}，"
     "大部分路程已经走完。",
-    "middle.more": "从训练开始到此刻，每个像素平均变化 {before} 个灰度级；此后到结束还将变化 {after}，"
+    "middle.more": "从训练开始到此刻，每个像素平均变化 {before} {unit}；此后到结束还将变化 {after}，"
     "大部分路程还在后面。",
     "fig.final": "{run} 训练结束时的生成图像",
     "final.when": "同样 64 个固定潜变量在训练结束时的生成结果（已见 {nimg} 张图像，{epochs} 个 epoch）。",
-    "classes.none": "该数据集没有配套的特征网络，因此没有统计类别。",
     "classes.all": "在 {n} 个新样本中，分类器认出的 {num} 个类别占比全部不低于 {limit}；最多的是{top}，占 "
     "{share}（均匀分布应为 {even}）。",
     "classes.some": "在 {n} 个新样本中，最多的类别是{top}，占 {share}（均匀分布应为 {even}）；{num} 个类别中有 "
@@ -204,28 +204,31 @@ TEXT: dict[str, str] = {
     "fig.paired": "同样的潜变量下的 {first} 与 {second}",
     "paired.how": "每两行为一组，上行为 {first}，下行为 {second}；组内同列为同一个潜变量。两个网络共用这些数值，"
     "但赋予的含义不同。",
-    "paired.change": "这样的两张图像平均每个像素相差 {apart} 个灰度级。",
+    "paired.change": "这样的两张图像平均每个像素相差 {apart} {unit}。",
     "fig.losses": "同一坐标轴下 {runs} 的损失",
-    "losses.how": "两幅图坐标轴相同。",
+    "losses.how": "各图坐标轴相同。",
     "losses.run": "{run} 最后五分之一的均值：G 为 {g}，D 为 {d}，相差 {gap}。",
     "fig.strip": "{run}：八个潜变量从训练开始到结束",
     "strip.how": "同样八个潜变量，依次在已见 {times} 张训练图像之后。",
-    "strip.change": "逐行看，64 张图像整体每个像素平均变化 {steps} 个灰度级；变化最大的是 {a} 到 {b} 张之间。",
+    "strip.change": "逐行看，64 张图像整体每个像素平均变化 {steps} {unit}；变化最大的是 {a} 到 {b} 张之间。",
     "fig.classes": "{runs} 生成的类别分布",
     "classes.how": "竖线为各类别在真实测试图像中的占比；平均分配为 {even}。",
-    "classes.run.all": "{run} 生成最多的是{top}（{share}），最少的是{low}（{least}）；要与真实占比一致，需有 "
+    "classes.how.even": "竖线为平均分配的占比 {even}。",
+    "classes.cut": "图中只画出 {n} 个类别中与竖线相差最大的 {shown} 个。",
+    "classes.run.all": "{run} 生成最多的是{top}（{share}），最少的是{low}（{least}）；要与竖线一致，需有 "
     "{distance} 的样本改换类别。",
-    "classes.run.rare": "{run} 生成最多的是{top}（{share}）；低于 {limit} 的有{rare}。要与真实占比一致，需有 "
+    "classes.run.rare": "{run} 生成最多的是{top}（{share}）；低于 {limit} 的有{rare}。要与竖线一致，需有 "
     "{distance} 的样本改换类别。",
     "classes.missing": "低于 {limit}、视为缺失的类别：{names}。",
     "fig.score": "各模型的 {name} 及其下限",
-    "score.protocol": "{name}：{num_gen} 张生成图像与 {num_real} 张真实测试图像在本项目特征网络中的弗雷歇距离。"
+    "score.protocol": "{name}：{num_gen} 张生成图像与 {num_real} 张真实测试图像之间的弗雷歇距离，由{network}测得。"
     "它不是 FID，只能与自身比较。",
     "score.run.jackknife": "{run}：{value} ± {spread}（一组样本，误差为刀切法标准误）。",
     "score.run.sets": "{run}：{value} ± {spread}（{sets} 组独立样本的均值与标准差）。",
     "score.run.one": "{run}：{value}（仅一组样本，无离散程度）。",
     "score.floor": "下限为 {floor}，即另外 {n} 张真实图像与同样测试图像的距离：{times}。",
     "score.times": "{run} 是它的 {ratio} 倍",
+    "score.below": "{run} 低于它，为其 {ratio} 倍",
     "score.ratio": "{loser} 与真实图像的距离是 {winner} 的 {ratio} 倍。",
     # networks and reproduction
     "networks.title": "网络逐层结构",
@@ -256,4 +259,5 @@ TEXT: dict[str, str] = {
     "repro.limits": "随机种子、软件版本、硬件与线程数都相同时，数值完全一致。换用其他处理器或线程数，"
     "末几位可能不同，经过整个训练后差异会更大。",
     **zh_claims.TEXT,
+    **zh_data.TEXT,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 TEXT: dict[str, str] = {
     "claims.title": "原报告的论断逐条检验",
     "claims.lead.open": "原报告的结论全凭目测。这里为其 {claims} 条论断各定一个统计量，并事先给出判据。"
-    "共 {verdicts} 个判定：成立 {holds}，不成立 {fails}，未定 {undecided}（区间跨越阈值）。",
+    "共 {verdicts} 个判定：成立 {holds}，不成立 {fails}，未定 {undecided}（区间跨越阈值，或未能测定）。",
     "claims.lead.decided": "原报告的结论全凭目测。这里为其 {claims} 条论断各定一个统计量，并事先给出判据。"
     "共 {verdicts} 个判定：成立 {holds}，不成立 {fails}，未定 {undecided}。",
     "claims.marks": "竖线为阈值；圆点与色条为测得的值及其 95 % 区间；空心圆为对照，即把该维由 N(0, 1) "
@@ -74,6 +74,7 @@ TEXT: dict[str, str] = {
     "measure.feature_distance": "特征距离",
     "data.fashion_mnist": "Fashion-MNIST",
     "data.mnist": "MNIST",
+    "data.atelier": "atelier（程序绘制）",
     "prior.normal": "N(0, I)，与训练相同",
     "prior.normal_x_0_5": "N(0, I) × 0.5",
     "prior.normal_x_0_7": "N(0, I) × 0.7",

@@ -1,0 +1,140 @@
+"""The verbs with two words, `data ...` and `features ...`: looking at data sets and preparing them.
+
+In Python they are `data_list`, `data_get`, `data_inspect`, `data_import` and `features_train`. As in `api`, heavy
+modules are imported inside the functions.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any, Unpack
+
+from . import console, files
+from .config import DataOptions, ShapeOptions
+from .errors import ConfigError, DataError, unknown
+
+
+def data_list() -> list[dict[str, Any]]:
+    """List the data sets known by name: where each lies, or that it would be downloaded or is drawn."""
+    from .datasets import atelier, catalog, imported
+
+    rows = []
+    for entry in catalog.CATALOG.values():
+        try:
+            folder = catalog.find(entry, None, allow_download=False)
+            rows.append({"name": entry.name, "kind": "catalogue", "where": str(folder)})
+        except catalog.NotHereError:
+            where = "not here; GANATOMY_OFFLINE forbids the download" if catalog.is_offline() else "to be downloaded"
+            rows.append({"name": entry.name, "kind": "catalogue", "where": where})
+        except DataError as error:
+            rows.append({"name": entry.name, "kind": "catalogue", "where": f"damaged: {error}"})
+    rows.append({"name": atelier.NAME, "kind": "drawn", "where": "drawn by the program; needs no file"})
+    rows += [{"name": name, "kind": "imported", "where": str(imported.root() / name)} for name in imported.names()]
+    width = max(len(row["name"]) for row in rows)
+    print("\n".join(f"{row['name']:<{width}}  {row['kind']:<9}  {row['where']}" for row in rows))
+    return rows
+
+
+def data_get(name: str, /) -> Path:
+    """Download a data set of the catalogue into the user cache, or verify the one that is there. Returns its folder.
+
+    Args:
+        name: fashion-mnist or mnist.
+    """
+    from .datasets import catalog
+
+    if name not in catalog.CATALOG:
+        raise unknown("data set to download", name, catalog.CATALOG)
+    dataset = catalog.load(name, on_progress=console.download_lines())
+    folder = catalog.find(catalog.CATALOG[name], None)
+    assert folder is not None
+    console.say(f"{name}: {len(dataset.train):,} + {len(dataset.test):,} images, verified: {folder}")
+    return folder
+
+
+def data_inspect(
+    path: str | PathLike[str], /, *, out: Path | None = None, **shape: Unpack[ShapeOptions]
+) -> dict[str, Any]:
+    """Look at own pictures before any training: what was found, what will be done, which files are refused and why.
+
+    Args:
+        path: Folder, .zip, .npz or .npy.
+        out: PNG file for the picture of what will be trained on; unset: inspect-<name>.png.
+    """
+    from . import images
+    from .datasets import inspection, opening
+
+    source = _existing(path)
+    picture = Path(out) if out is not None else Path(f"inspect-{files.plain_name(source.stem)}.png")
+    if picture.suffix.lower() != ".png":
+        raise ConfigError(f"--out {picture} does not end in .png; give a file such as inspect.png.")
+    fitting = opening.fitting_of(shape)
+    found = console.show(inspection.inspect(source, fitting), f"read {source.name}")
+    assert found is not None
+    print("\n".join(found.lines()))
+    sheet = found.picture()
+    if sheet is not None:
+        files.make_folder(picture.parent)
+        images.save_png(picture, sheet)
+        console.say(f"picture: {picture}")
+    return {**found.findings.to_dict(), "problem": found.problem}
+
+
+def data_import(path: str | PathLike[str], /, *, name: str | None = None) -> dict[str, Any]:
+    """Copy a folder or file of own pictures into the user cache, with its hash; then `--data NAME` finds it anywhere.
+
+    Args:
+        path: Folder, .zip, .npz or .npy.
+        name: Name to give it; unset: the folder's or file's.
+    """
+    from .datasets import collection, imported
+
+    source = _existing(path)
+    collection.check_kind(source)
+    record = imported.add(source, name)
+    console.say(
+        f"imported as {record['name']} (SHA-256 {record['sha256'][:12]}...): use it with --data {record['name']}."
+    )
+    return record
+
+
+def features_train(
+    data: str,
+    /,
+    *,
+    seed: int = 0,
+    num_epochs: int | None = None,
+    num_threads: int | None = None,
+    **options: Unpack[DataOptions],
+) -> dict[str, Any]:
+    """Train a feature network on a labelled data set; scores on that data use it from then on. Returns its card.
+
+    Stopped and started again it continues.
+
+    Args:
+        data: A name (fashion-mnist, mnist, atelier, an imported set) or the path of a folder, .zip, .npz or .npy.
+        seed: Seed of everything random.
+        num_epochs: Passes over the training set; unset: about 300,000 images of 28x28, fewer of larger ones; 3 to 60.
+        num_threads: CPU threads; unset: the cores this process may use.
+    """
+    from .datasets import opening
+    from .metrics import feature_training
+
+    caller = opening.Caller(console.say, console.show, console.download_lines())
+    dataset = opening.open_data(data, options, caller)
+    with console.stoppable("Start it again: it continues.") as stop:
+        work = feature_training.train_features(
+            dataset, seed=seed, num_epochs=num_epochs, num_threads=num_threads, say=console.say, should_stop=stop
+        )
+        card: dict[str, Any] = console.show(work, f"train features of {dataset.name}") or {}
+    test = f", {card['test']['accuracy']:.2%} of the test images" if card["test"] else ""
+    console.say(f"{card['name']} knows {card['validation']['accuracy']:.2%} of the held-out images{test}.")
+    return card
+
+
+def _existing(path: str | PathLike[str]) -> Path:
+    source = Path(path).expanduser()
+    if not source.exists():
+        raise DataError(f"{source} does not exist; give a folder, .zip, .npz or .npy file.")
+    return source
