@@ -1,4 +1,3 @@
-import io
 import json
 import pickle
 import struct
@@ -9,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pictures import drawn
+from pictures import NPY_HEADER, drawn, npy_bytes
 
 from ganatomy import images
 from ganatomy.datasets import arrays, npy
 from ganatomy.datasets.arrays import read_arrays
 from ganatomy.datasets.findings import CONVERSIONS, Findings
 from ganatomy.datasets.fitting import Fitting
-from ganatomy.datasets.npy import read_npy
 from ganatomy.datasets.store import Dataset
 from ganatomy.errors import DataError
 from ganatomy.progress import Progress
@@ -278,81 +276,6 @@ def test_objects_are_never_loaded(tmp_path, capsys):
     assert "this was run" in capsys.readouterr().out  # the trap does work
 
 
-def npy_bytes(header: str, content: bytes = b"", version: bytes = b"\1\0") -> bytes:
-    text = header.encode("latin1")
-    length = struct.pack("<H" if version == b"\1\0" else "<I", len(text))
-    return b"\x93NUMPY" + version + length + text + content
-
-
-HEADER = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }\n"
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"", "cut short"),
-        (b"\x93NUMPY", "cut short"),
-        (b"PK\3\4" + bytes(40), "not an array in NumPy's format"),
-        (npy_bytes(HEADER, bytes(6), b"\3\0"), "version 3.0"),
-        (npy_bytes(HEADER, bytes(5)), "is damaged: its header announces 2 x 3 values of uint8, 76 bytes"),
-        (npy_bytes(HEADER, bytes(7)), "is damaged: its header announces 2 x 3"),
-        (npy_bytes(HEADER)[:30], "cut short"),
-        (npy_bytes(HEADER.replace("3", "-3"), bytes(6)), "negative size"),
-        (npy_bytes(HEADER.replace("2, 3", "2**3,"), bytes(6)), "damaged header"),
-        (npy_bytes(HEADER.replace("(2, 3)", "[2, 3]"), bytes(6)), "damaged header"),
-        (npy_bytes(HEADER.replace("False", "exit()"), bytes(6)), "damaged header"),
-        (npy_bytes(HEADER.replace("|u1", "|O"), bytes(6)), "Python objects"),
-        (npy_bytes(HEADER.replace("'|u1'", "[('a', '|O')]"), bytes(6)), "Python objects"),
-        (npy_bytes(HEADER.replace("|u1", "U0"), b""), "holds values of"),
-        (npy_bytes(HEADER.replace("|u1", "<f16"), b""), "holds values of"),
-        (npy_bytes(HEADER.replace("2, 3", "4294967296, 4294967296, 4294967296"), b""), "at most 8.0 GiB are allowed"),
-        (npy_bytes("(" * 9000 + ")" * 9000, version=b"\2\0"), "header of 18,000 bytes"),
-        (npy_bytes("(" * 4000 + ")" * 4000), "damaged header"),
-        (npy_bytes("{" + "1:" * 4000), "damaged header"),
-        (npy_bytes("\0" * 100), "damaged header"),
-        (npy_bytes("'\\ud800" * 100), "damaged header"),
-        (npy_bytes(HEADER.replace("2, 3", "9" * 4500), b""), "damaged header"),
-    ],
-)
-def test_hostile_headers(tmp_path, data, words, recwarn):
-    with pytest.raises(DataError, match=words) as caught:
-        read_npy(io.BytesIO(data), len(data), "x.npz: images")
-    assert str(caught.value).startswith("x.npz: images ")
-    (tmp_path / "x.npy").write_bytes(data)
-    with pytest.raises(DataError):
-        read(tmp_path / "x.npy")
-    assert not recwarn.list
-
-
-def test_headers_of_python_2_and_version_2_are_read(recwarn):
-    for data in (
-        npy_bytes(HEADER.replace("(2, 3)", "(2L, 3L)"), bytes(range(6))),
-        npy_bytes(HEADER, bytes(range(6)), b"\2\0"),
-    ):
-        assert read_npy(io.BytesIO(data), len(data), "x").tolist() == [[0, 1, 2], [3, 4, 5]]
-    fortran = npy_bytes(HEADER.replace("False", "True"), bytes(range(6)))
-    assert read_npy(io.BytesIO(fortran), len(fortran), "x").tolist() == [[0, 2, 4], [1, 3, 5]]
-    assert not recwarn.list
-
-
-def test_every_kind_of_array_comes_back():
-    for array in (
-        np.arange(6.0).reshape(2, 3), np.array([True, False]), np.array(["a", "ü图"]), np.array(7), np.zeros((0, 3)),
-        np.arange(6, dtype=">i4"), np.float16([1.5]),
-    ):  # fmt: skip
-        buffer = io.BytesIO()
-        np.save(buffer, array, allow_pickle=False)
-        found = read_npy(io.BytesIO(buffer.getvalue()), len(buffer.getvalue()), "x")
-        np.testing.assert_array_equal(found, array)
-        assert found.dtype == array.dtype.newbyteorder("=")
-        assert found.shape == array.shape
-
-
-def test_bools_that_are_neither_are_made_true():
-    data = npy_bytes(HEADER.replace("|u1", "|b1"), bytes([0, 1, 2, 255, 0, 7]))
-    assert read_npy(io.BytesIO(data), len(data), "x").view(np.uint8).tolist() == [[0, 1, 1], [1, 0, 1]]
-
-
 def test_text_that_is_none_is_an_error_in_words(tmp_path, grey):
     names = np.array(["a", "b"])
     names.view(np.uint32)[0] = 0x110000
@@ -361,7 +284,7 @@ def test_text_that_is_none_is_an_error_in_words(tmp_path, grey):
 
 
 def test_nothing_is_allocated_for_a_size_that_the_file_does_not_have(tmp_path):
-    header = npy_bytes(HEADER.replace("2, 3", "90000, 100, 100"))  # 900 MB, under the cap
+    header = npy_bytes(NPY_HEADER.replace("2, 3", "90000, 100, 100"))  # 900 MB, under the cap
     (tmp_path / "x.npy").write_bytes(header + bytes(1000))
     with zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("images.npy", header + bytes(1000))

@@ -1,7 +1,6 @@
 import json
 import shutil
 import zipfile
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,8 @@ import torch
 from pictures import CLASSES, NUM_BROKEN, NUM_FILES, drawn, encode, make_folder, png
 from PIL import Image
 
-from ganatomy.datasets import choices, survey
-from ganatomy.datasets.choices import suggest_size
-from ganatomy.datasets.collection import check_kind, content_sha256, read_path, read_pictures
+from ganatomy.datasets import survey
+from ganatomy.datasets.collection import check_kind, content_sha256, read_path, read_pictures, survey_path
 from ganatomy.datasets.findings import CONVERSIONS, Findings
 from ganatomy.datasets.fitting import Fitting, fit_pixels, to_channels
 from ganatomy.datasets.store import Dataset, ImageStore
@@ -176,29 +174,6 @@ def test_the_split_is_one_in_ten_of_every_class_and_always_the_same(tmp_path):
     assert again.sha256 == dataset.sha256
 
 
-@pytest.mark.parametrize(
-    ("classes", "held_out"),
-    [
-        ([None] * 4, 2),
-        ([None] * 19, 2),
-        ([None] * 1000, 100),
-        ([None] * 200_000, 10_000),
-        (["a"] * 95 + ["b"] * 5, 10),
-        (["a", "b", "c", "d"], 2),
-        (["a"] * 30 + ["b"], 3),
-        ([str(number // 2) for number in range(40)], 4),
-    ],
-)
-def test_how_many_are_held_out(classes, held_out):
-    order = np.random.default_rng(1).permutation(len(classes)).tolist()
-    found = choices._held_out(classes, order)
-    assert len(found) == len(set(found)) == held_out
-    sizes, taken = Counter(classes), Counter(classes[index] for index in found)
-    if len(sizes) < len(classes):
-        assert all(taken[name] < sizes[name] for name in sizes if sizes[name] > 1)
-        assert all(abs(taken[name] - held_out * sizes[name] / len(classes)) <= 1 for name in sizes)
-
-
 def test_given_splits_are_kept(tmp_path):
     pictures = many(6, form="train/a/{}.png") | {f"val/b/{n}.png": np.full((12, 16), n, np.uint8) for n in range(3)}
     dataset, findings = read(write(tmp_path, pictures))
@@ -241,26 +216,6 @@ def test_mixed_sizes_list_them_and_suggest_an_option_that_works(tmp_path):
         read(folder)
     assert "give --size 48x32 --fit crop, for instance" in str(caught.value)
     assert read(folder, Fitting((48, 32)))[0].img_shape == (1, 48, 32)
-
-
-@pytest.mark.parametrize(
-    ("sizes", "suggested"),
-    [
-        ({(28, 28): 5, (30, 30): 5}, (28, 28)),
-        ({(28, 28): 4, (30, 30): 3, (33, 33): 3}, (32, 32)),  # the median, 30, is brought to a multiple of 4
-        ({(48, 32): 6, (9, 9): 1}, (48, 32)),
-        ({(3000, 4000): 9, (9, 9): 1}, (48, 64)),
-        ({(600, 800): 1, (400, 400): 1, (500, 1000): 1}, (40, 64)),
-        ({(5, 5): 9, (6, 6): 1}, (8, 8)),
-        ({(20, 30): 1, (24, 33): 1, (29, 40): 1}, (24, 32)),
-        ({(10, 30_000): 1, (20, 20_000): 1}, (8, 64)),
-        ({}, (64, 64)),
-    ],
-)
-def test_suggested_sizes(sizes, suggested):
-    found = suggest_size(Counter(sizes))
-    assert found == suggested
-    Fitting(found).check()
 
 
 @pytest.mark.parametrize("size", [(7, 28), (28, 1025)])
@@ -315,8 +270,11 @@ def test_memory_is_capped_before_and_while_reading(tmp_path, monkeypatch):
 
 def test_mixed_sizes_do_not_pile_up_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(survey, "MAX_KEPT_BYTES", 3 * 40 * 40)
+    folder = write(tmp_path, many(2, (40, 40)) | many(30, (40, 41), form="b{}.png"))
     with pytest.raises(DataError, match="have 2 sizes"):
-        read(write(tmp_path, many(2, (40, 40)) | many(30, (40, 41), form="b{}.png")))
+        read(folder)
+    *_, seen = survey_path(folder, Fitting())
+    assert [picture.pixels for picture in seen.pictures] == [None] * 32
 
 
 def test_duplicates_are_reported(tmp_path):

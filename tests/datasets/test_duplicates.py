@@ -55,6 +55,7 @@ def test_a_shifted_or_mirrored_picture_is_another(photos):
 def test_pictures_without_contrast_have_exact_twins_only():
     flat = [np.full((30, 30), level, np.uint8) for level in (0, 1, 2, 255, 254)]
     assert twins([*flat, flat[1]]) == [Twin(1, 5, True)]
+    assert twins([flat[1], np.full((40, 40), 1, np.uint8)]) == []
     faint = [np.full((32, 32), 100, np.uint8) for _ in range(3)]
     for number, pixels in enumerate(faint):
         pixels[4 * number : 4 * number + 4, 4:8] = 104  # far less than the tolerance, at different places

@@ -155,6 +155,17 @@ def test_cell_sizes(tmp_path, size, cell):
     assert sheet.shape == (cell[0], 12 * (cell[1] + 2) - 2, 3)
 
 
+def test_pictures_of_several_sizes_are_shown_as_the_suggestion_would_make_them(tmp_path):
+    flat(tmp_path, [f"{number}.png" for number in range(5)], (24, 24))
+    wide = np.zeros((24, 48), np.uint8)
+    wide[:, 8:40] = 200  # what a crop to 24 x 24 keeps
+    (tmp_path / "wide.png").write_bytes(png(wide))
+    found = look(tmp_path)
+    assert "--size 24x24 --fit crop" in found.problem
+    sheet = found.picture()
+    assert sheet[:48, 250:298].min() == 200
+
+
 def test_inspection_holds_no_more_than_the_sheet(tmp_path, monkeypatch):
     kept = []
     find = survey.Survey.add

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fixture import write_lab
+from variants import VARIANTS
 
 from ganatomy.reporting import page
 from ganatomy.reporting.page import ReportResult
@@ -27,6 +29,23 @@ def reports(lab: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Re
         shutil.copytree(lab, folder)
         found[lang] = page.render([folder], lang=lang)
     return found
+
+
+@pytest.fixture(scope="session")
+def render(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], ReportResult]:
+    """Renders the lab of a variant of the data in a language; each lab and each page is made once."""
+    labs: dict[str, Path] = {}
+    made: dict[tuple[str, str], ReportResult] = {}
+
+    def rendered(variant: str, lang: str) -> ReportResult:
+        if variant not in labs:
+            labs[variant] = write_lab(tmp_path_factory.mktemp(variant), variant=VARIANTS[variant], num_pictures=4)
+        if (variant, lang) not in made:
+            out = tmp_path_factory.mktemp(f"{variant}-{lang}")
+            made[variant, lang] = page.render([labs[variant]], lang=lang, out=out)
+        return made[variant, lang]
+
+    return rendered
 
 
 @pytest.fixture(params=["en", "zh"])

@@ -262,8 +262,9 @@ def write_run(
     dims: tuple[int, ...] = (3, 17, 42, 66, 91),
     values: tuple[float, ...] = (0.1, 5.0, 20.0),
     variant: Variant = FASHION,
+    num_pictures: int = 10,
 ) -> Path:
-    """Write one run folder and return it."""
+    """Write one run folder and return it; after the first, `num_pictures` pictures over the training."""
     convolutional = preset == "dcgan"
     channels, height, width = variant.img_shape
     base = dataclasses.replace(
@@ -285,9 +286,12 @@ def write_run(
     )
     lines = "".join(json.dumps(line) + "\n" for line in stats(total, convolutional=convolutional))
     files.write_text(folder / "stats.jsonl", lines)
-    for i in range(11):
-        noise = (1 - i / 10) ** 2 * 2 + (0.1 if convolutional else 0.5)
-        save(folder / "samples" / f"fixed-{total * i // 10:012d}.png", sheet(8, 8, noise, 5, shape=variant.img_shape))
+    for i in range(num_pictures + 1):
+        noise = (1 - i / num_pictures) ** 2 * 2 + (0.1 if convolutional else 0.5)
+        save(
+            folder / "samples" / f"fixed-{total * i // num_pictures:012d}.png",
+            sheet(8, 8, noise, 5, shape=variant.img_shape),
+        )
     record = measured(folder.name, convolutional=convolutional, scores=scores, variant=variant)
     files.write_json(folder / "measure.json", record)
     files.write_json(folder / "timing.json", {"measure": 21.0, "dissect": 48.5})

@@ -6,6 +6,8 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+from ganatomy.reporting.page import ReportResult
+
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 BROKEN = re.compile(r"\bNaN\b|\bnan\b|\binf\b|\bNone\b|\bundefined\b|\{[a-z_]+\}|\{\{|\}\}|(?<!=)\b(?:True|False)\b")
 
@@ -41,6 +43,18 @@ class Page(HTMLParser):
 
     def values(self, *names: str) -> list[str]:
         return [value for _, name, value in self.attributes if name in names]
+
+
+def source(result: ReportResult) -> str:
+    """Return the HTML of a report."""
+    return result.html.read_text(encoding="utf-8")
+
+
+def section(html: str, name: str) -> str:
+    """Return the text of one section outside its plots, all white space as single blanks."""
+    found = re.search(rf'<section id="{name}">.*?</section>', html, flags=re.S)
+    assert found, name
+    return " ".join(re.sub(r"<[^>]+>", " ", re.sub(r"<svg.*?</svg>", " ", found[0], flags=re.S)).split())
 
 
 def parse(path: Path) -> Page:

@@ -225,9 +225,7 @@ def _flatten(img: Image.Image, notes: list[str]) -> Image.Image:
     target = "L" if img.mode in _GREY_MODES else "RGB"
     if not img.has_transparency_data:
         return img.convert(target)
-    if img.mode in ("La", "RGBa"):  # colours stored multiplied by alpha
-        img = img.convert(img.mode.upper())
-    img = img.convert("LA" if target == "L" else "RGBA")
+    img = img.convert("LA" if target == "L" else "RGBA")  # divides colours that are stored multiplied by alpha
     alpha = img.getchannel("A")
     if alpha.getextrema() == (255, 255):
         return img.convert(target)

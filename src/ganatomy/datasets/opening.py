@@ -80,7 +80,8 @@ def of_run(config: TrainConfig, data_dir: Path | None, caller: Caller) -> Datase
             raise DataError(
                 f"the run's data {name} is gone; put it back, or give --data-dir DIR with DIR/{path.name}."
             )
-    dataset = open_data(name, options, caller)
+    # What was found and decided was said when the run began.
+    dataset = open_data(name, options, dataclasses.replace(caller, say=lambda message: None))
     if dataset.sha256 != config.data_sha256:
         raise DataError(
             f"the run was trained on {config.data} with hash {config.data_sha256[:12]}..., the data found has "

@@ -24,7 +24,7 @@ TEXT: dict[str, str] = {
     "pixels.rgb": "colour pixels",
     "unit.grey": "grey levels",
     "unit.rgb": "levels (0 to 255, mean of the three channels)",
-    "data.drawn": "None of them is a photograph: the program draws each from its kind and from nine numbers, such as "
+    "data.drawn": "No picture is a photograph: the program draws each from its kind and from nine numbers, such as "
     "width, sleeve length, heel and tilt, all drawn evenly and independently. So the true distribution is known.",
     "data.classes": "The {n} classes are {names}. The networks are not told them.",
     "data.class.one": "All of them are of one class, {names}.",

@@ -110,6 +110,16 @@ def bomb_png(height: int = 30_000, width: int = 30_000) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
 
+NPY_HEADER = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }\n"
+
+
+def npy_bytes(header: str, content: bytes = b"", version: bytes = b"\1\0") -> bytes:
+    """Return a file in NumPy's format with any header."""
+    text = header.encode("latin1")
+    length = struct.pack("<H" if version == b"\1\0" else "<I", len(text))
+    return b"\x93NUMPY" + version + length + text + content
+
+
 def _wrong_checksum(data: bytes) -> bytes:
     at = data.index(b"IDAT") + 8
     return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
