@@ -172,9 +172,7 @@ def test_latent_numbers_that_do_not_exist(ganatomy_here, tiny_run, dims):
 
 
 def test_latent_numbers_that_do_not_exist_in_a_lab(ganatomy_here, some_data, tmp_path):
-    done = ganatomy_here(
-        "lab", "--budget", "smoke", "--dims", "3,100", *some_data, "--out", tmp_path / "out"
-    )
+    done = ganatomy_here("lab", "--budget", "smoke", "--dims", "3,100", *some_data, "--out", tmp_path / "out")
     refused(done, "latent number 100 does not exist", "0 to 99")
     assert not (tmp_path / "out").exists()
 

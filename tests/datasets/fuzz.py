@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from pictures import KINDS, drawn, png
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script, it finds pictures.py too
 from ganatomy.datasets import decode as decoding
 from ganatomy.datasets.collection import read_path
 from ganatomy.datasets.fitting import Fitting
@@ -28,6 +28,7 @@ from ganatomy.datasets.inspection import inspect
 from ganatomy.datasets.sources import read_idx
 from ganatomy.datasets.wording import printable
 from ganatomy.errors import GanatomyError
+from pictures import KINDS, drawn, png
 
 MEMORY_BYTES = 2**30
 """How much a case may add to the address space."""

@@ -160,7 +160,7 @@ def test_an_imported_set_is_found_by_name_and_verified(listener, pictures, tmp_p
     Image.new("RGB", (10, 12)).save(pictures / "cats" / "more.png")
     with pytest.raises(ConfigError, match="already imported with other content"):
         imported.add(pictures, "pets")
-    (imported.root() / "pets" / "content" / "cats" / "0.png").unlink()
+    (imported.root() / "pets" / "pets" / "cats" / "0.png").unlink()
     with pytest.raises(DataError, match="not what was imported any more"):
         opening.open_data("pets", {}, listener.caller)
 
@@ -170,5 +170,5 @@ def test_a_link_is_not_imported(listener, pictures, tmp_path):
     Image.new("RGB", (10, 12)).save(secret)
     (pictures / "cats" / "link.png").symlink_to(secret)
     imported.add(pictures, None)
-    assert not (imported.root() / "pets" / "content" / "cats" / "link.png").exists()
+    assert not (imported.root() / "pets" / "pets" / "cats" / "link.png").exists()
     assert imported.path_of("pets").is_dir()

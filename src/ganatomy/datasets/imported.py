@@ -54,7 +54,7 @@ def add(path: Path, name: str | None) -> dict[str, Any]:
             f"one of {', '.join(RESERVED)}."
         )
     target = root() / name
-    record = {"name": name, "file": f"content{path.suffix.lower()}" if path.is_file() else "content"}
+    record = {"name": name, "file": name + path.suffix.lower() if path.is_file() else name}
     record["sha256"] = content_hash(path)
     if target.exists():
         known = files.read_json(target / RECORD)

@@ -77,9 +77,7 @@ def of_run(config: TrainConfig, data_dir: Path | None, caller: Caller) -> Datase
         path = Path(config.data_path)
         name = str(data_dir / path.name if data_dir is not None else path)
         if not Path(name).exists():
-            raise DataError(
-                f"the run's data {name} is gone; put it back, or give --data-dir DIR with DIR/{path.name}."
-            )
+            raise DataError(f"the run's data {name} is gone; put it back, or give --data-dir DIR with DIR/{path.name}.")
     # What was found and decided was said when the run began.
     dataset = open_data(name, options, dataclasses.replace(caller, say=lambda message: None))
     if dataset.sha256 != config.data_sha256:
