@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from pictures import make_folder
 
 import ganatomy as ga
 from ganatomy import cli, presets
+from pictures import make_folder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 READMES = {name: (REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md")}

@@ -8,7 +8,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from pictures import drawn, png
 
 from ganatomy.datasets import archive as archives
 from ganatomy.datasets.archive import Archive
@@ -16,6 +15,7 @@ from ganatomy.datasets.decode import Refused, decode
 from ganatomy.datasets.members import zip_files
 from ganatomy.datasets.wording import printable
 from ganatomy.errors import DataError
+from pictures import drawn, png
 
 PICTURE = png(drawn((8, 8), 0))
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pictures import NPY_HEADER, drawn, npy_bytes
 
 from ganatomy import images
 from ganatomy.datasets import arrays, npy
@@ -18,6 +17,7 @@ from ganatomy.datasets.fitting import Fitting
 from ganatomy.datasets.store import Dataset
 from ganatomy.errors import DataError
 from ganatomy.progress import Progress
+from pictures import NPY_HEADER, drawn, npy_bytes
 
 NUM = 40
 

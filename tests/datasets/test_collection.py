@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pictures import CLASSES, NUM_BROKEN, NUM_FILES, drawn, encode, make_folder, png
 from PIL import Image
 
 from ganatomy.datasets import survey
@@ -16,6 +15,7 @@ from ganatomy.datasets.fitting import Fitting, fit_pixels, to_channels
 from ganatomy.datasets.store import Dataset, ImageStore
 from ganatomy.errors import ConfigError, DataError
 from ganatomy.progress import Progress
+from pictures import CLASSES, NUM_BROKEN, NUM_FILES, drawn, encode, make_folder, png
 
 SMALL = Fitting((32, 24))
 

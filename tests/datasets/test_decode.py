@@ -5,11 +5,11 @@ import warnings
 
 import numpy as np
 import pytest
-from pictures import KINDS, bomb_png, broken_files, chunk, drawn, encode, png
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from ganatomy.datasets import decode as decoding
 from ganatomy.datasets.decode import NOTES, Refused, decode
+from pictures import KINDS, bomb_png, broken_files, chunk, drawn, encode, png
 
 
 @pytest.fixture

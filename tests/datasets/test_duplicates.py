@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from pictures import drawn, encode
 from PIL import Image
 
 from ganatomy.datasets import duplicates
 from ganatomy.datasets.decode import decode
 from ganatomy.datasets.duplicates import Twin, find_twins, fingerprint
+from pictures import drawn, encode
 
 
 def twins(pictures: list[np.ndarray]) -> list[Twin]:

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import drawn
 from PIL import Image
 
 from ganatomy.datasets.fitting import Fitting, fit_pixels, has_colour, parse_size, size_words, to_channels
 from ganatomy.errors import ConfigError
+from pictures import drawn
 
 
 @pytest.mark.parametrize(

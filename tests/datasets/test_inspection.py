@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import NUM_BROKEN, drawn, make_folder, png
 
 from ganatomy.datasets import survey
 from ganatomy.datasets.collection import read_path
@@ -11,6 +10,7 @@ from ganatomy.datasets.inspection import WIDTH, Inspection, inspect
 from ganatomy.datasets.wording import columns
 from ganatomy.errors import DataError
 from ganatomy.progress import Progress
+from pictures import NUM_BROKEN, drawn, make_folder, png
 
 
 def look(path: Path, fitting: Fitting | None = None) -> Inspection:

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import drawn, png
 
 from ganatomy.datasets import members
 from ganatomy.datasets.decode import decode
 from ganatomy.datasets.layout import natural_key
 from ganatomy.datasets.members import folder_files, zip_files
 from ganatomy.errors import DataError
+from pictures import drawn, png
 
 PICTURE = png(drawn((8, 8), 0))
 HEADER_BYTES = 30

@@ -2,12 +2,12 @@ import io
 
 import numpy as np
 import pytest
-from pictures import NPY_HEADER, npy_bytes
 
 from ganatomy.datasets.arrays import read_arrays
 from ganatomy.datasets.fitting import Fitting
 from ganatomy.datasets.npy import read_npy
 from ganatomy.errors import DataError
+from pictures import NPY_HEADER, npy_bytes
 
 
 @pytest.mark.parametrize(
