@@ -103,8 +103,15 @@ def test_make_lab_is_the_command(tmp_path):
     assert done.stdout.splitlines()[-1] == ".venv/bin/ganatomy lab --budget smoke"
 
 
-def test_commands_run(ganatomy, some_data, smoke_lab, tmp_path):
-    """The lab is one that another test has finished, so its commands continue it."""
+def test_commands_run(ganatomy_here, some_data, smoke_lab, tmp_path, monkeypatch):
+    """Through the real command line, in one process to save the seconds of loading torch, with few samples.
+
+    The lab is one that another test has finished, so its commands continue it.
+    """
+    from ganatomy.metrics import evaluate
+
+    monkeypatch.setattr(evaluate, "measure", functools.partial(evaluate.measure, num_gen=200))
+    monkeypatch.delenv("GANATOMY_DATA", raising=False)
     name = some_data[1]
     shutil.copytree(smoke_lab[0], tmp_path / "runs" / f"lab-{name}-smoke-s0")
     make_folder(tmp_path / "pictures")
@@ -112,7 +119,7 @@ def test_commands_run(ganatomy, some_data, smoke_lab, tmp_path):
     here["GANATOMY_HOME"] = str(tmp_path / "home")
     for words in dict.fromkeys(map(tuple, commands())):
         given = [name if word == "fashion-mnist" else word for word in words]
-        done = ganatomy(*small(given), cwd=tmp_path, env=here)
+        done = ganatomy_here(*small(given), cwd=tmp_path, env=here)
         assert done.returncode == 0, (words, done.stderr)
     run = tmp_path / "runs" / "my-dcgan"
     assert (tmp_path / "samples.png").exists()
