@@ -7,8 +7,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import contextlib
 import io
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +20,16 @@ import torch
 
 from ganatomy.datasets.store import Dataset, ImageStore
 
+# What tests leave in the user cache must not meet the user's own.
+os.environ["GANATOMY_HOME"] = tempfile.mkdtemp(prefix="ganatomy-tests-")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 CommandLine = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_sessionfinish() -> None:
+    """Remove the cache of this session."""
+    shutil.rmtree(os.environ["GANATOMY_HOME"], ignore_errors=True)
 
 
 def find_data_dir() -> Path | None:

@@ -59,11 +59,16 @@ def test_lab_json_follows_its_schema(smoke_lab: tuple[Path, str], some_data: lis
         assert len(run["loss"]) >= 20
         assert [set(point) for point in run["loss"][:1]] == [{"nimg", "G", "D", "D_real", "D_fake"}]
         assert run["loss"][-1]["nimg"] == run["total_nimg"]
-        (score,) = run["scores"].items()
-        assert score[0] == f"fd10k_test[{some_data[1].split('-')[0]}-v1]"
-        assert 0 < score[1]["floor"] < score[1]["value"]
-        assert score[1]["num_gen"] == score[1]["num_real"] == 10_000
-        assert score[1]["spread"] > 0
+        network = f"{some_data[1].split('-')[0]}-v1"
+        near = [f"{name}1k_test[{network}]" for name in ("kd", "precision", "recall", "density", "coverage")]
+        assert set(run["scores"]) == {f"fd10k_test[{network}]", *near}
+        score = run["scores"][f"fd10k_test[{network}]"]
+        assert 0 < score["floor"] < score["value"]
+        assert score["num_gen"] == score["num_real"] == 10_000
+        assert score["spread"] > 0
+        for name in near:
+            assert run["scores"][name]["num_gen"] == run["scores"][name]["num_real"] == 1000
+            assert run["scores"][name]["floor"] is not None
         assert sum(run["classes"]["counts"]) == 10_000
 
 

@@ -199,7 +199,7 @@ def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | N
 def measure(
     run: PathOrRun, /, *, json: bool = False, seed: int = 0, num_sets: int = 3, data_dir: Path | None = None
 ) -> dict[str, Any]:
-    """Measure a run: Frechet distance with floor and spread, classes drawn and missing, confidence.
+    """Measure a run: distances to real images, precision and recall with their floors; classes and confidence.
 
     Args:
         run: Folder of the run.

@@ -13,6 +13,8 @@ from ganatomy.errors import ConfigError, DataError
 from ganatomy.metrics import evaluate
 from ganatomy.metrics.features import FeatureNetwork
 from ganatomy.metrics.frechet import frechet_distance
+from ganatomy.metrics.kernel import kernel_distance
+from ganatomy.metrics.prdc import prdc
 
 Z_DIM = 3
 
@@ -78,7 +80,8 @@ def test_the_record_and_its_numbers(dataset):
     assert {(record.total, record.unit) for record in progress} == {(4500, "images")}
     assert result["features"] == {"name": "thirds", "sha256": "3" * 64, "test_accuracy": 0.9}
     assert (result["seed"], result["message"]) == (5, None)
-    (name,) = result["scores"]
+    name, *near = result["scores"]
+    assert near == [f"{kind}1500_test[thirds]" for kind in ("kd", "precision", "recall", "density", "coverage")]
     score = result["scores"][name]
     assert name == "fd1500_test[thirds]"
     assert evaluate.score_name(Thirds()) == "fd10k_test[thirds]"
@@ -97,9 +100,22 @@ def test_the_record_and_its_numbers(dataset):
     assert score["floor"] == pytest.approx(distance(rows(held_out), rows(dataset.test.images)), rel=1e-9)
     assert score["num_gen"] == 1500
     assert (score["num_real"], score["num_floor"], score["num_sets"], score["split"]) == (800, 150, 3, "test")
+    sets = []
+    for index in range(3):
+        with torch.inference_mode():
+            sets.append(rows(images.to_u8(Stripes()(rng.latents(5, f"measure-{index}", 1500, Z_DIM)))))
+    real = rows(dataset.test.images)
+    kernel, precision, *_ = (result["scores"][name] for name in near)
+    assert kernel["values"] == pytest.approx([kernel_distance(gen, real).value for gen in sets], rel=1e-9)
+    assert kernel["floor"] == pytest.approx(kernel_distance(rows(held_out), real).value, rel=1e-9)
+    assert precision["values"] == pytest.approx([prdc(gen, real).precision for gen in sets])
+    assert precision["floor"] == pytest.approx(prdc(rows(held_out), real).precision)
+    assert (precision["k"], precision["num_gen"], precision["num_real"], precision["num_sets"]) == (5, 1500, 800, 3)
+    assert result["bias"]["values"][-1] == score["values"][0]
     # Classes and confidence come from the first set alone.
     assert result["classes"]["counts"] == tops[0]
     assert sum(result["classes"]["counts"]) == 1500
+    assert 1 <= result["classes"]["clarity"] <= 3
     assert result["classes"]["missing"] == []
     assert 1 / 3 <= result["confidence"]["lo10"] <= result["confidence"]["median"] <= 1
 

@@ -110,7 +110,7 @@ def _default(options: DataOptions, caller: Caller) -> Dataset:
     try:
         return open_data(DEFAULT_DATA, options, caller)
     except catalog.NotHereError as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
     caller.say(
         f"*** The default data set {DEFAULT_DATA} cannot be had: {reason}\n"
         f"*** Going on with {atelier.NAME}, ten kinds of garments drawn by this program. Name a set with --data."

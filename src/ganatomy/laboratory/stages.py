@@ -32,12 +32,14 @@ Show = Callable[[Iterator[Any], str], Any]
 """Draws progress records under a label and returns the result that comes last."""
 
 
-def measure_run(run: Run, dataset: Dataset, *, seed: int, num_sets: int) -> Iterator[Progress | dict[str, Any]]:
+def measure_run(
+    run: Run, dataset: Dataset, *, seed: int, num_sets: int, near: tuple[int, int] | None = None
+) -> Iterator[Progress | dict[str, Any]]:
     """Measure a run's newest snapshot; writes measure.json and a line of metrics.jsonl, yields the record last."""
     nimg = run.snapshot_nimg
     G = run.generator(run.config.device)
     features = features_for(dataset)
-    for record in evaluate.measure(G, run.config.z_dim, dataset, features, seed=seed, num_sets=num_sets):
+    for record in evaluate.measure(G, run.config.z_dim, dataset, features, seed=seed, num_sets=num_sets, near=near):
         if isinstance(record, Progress):
             yield record
             continue
@@ -95,7 +97,8 @@ def run_lab(
         if not run.is_finished:
             show(session.run_training(run, dataset, say=say, should_stop=should_stop), f"train {name}")
         if not (run.folder / "measure.json").exists():
-            measuring = measure_run(run, dataset, seed=plan.seed, num_sets=plan.sizes.num_sets)
+            sizes = plan.sizes
+            measuring = measure_run(run, dataset, seed=plan.seed, num_sets=sizes.num_sets, near=sizes.near)
             _timed(run, "measure", show, stoppable(measuring, should_stop))
         if not (run.folder / "dissect" / dissection.RECORD_NAME).exists():
             dissecting = dissect_run(run, dataset, dissect_config(plan))

@@ -10,10 +10,10 @@ only.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from .. import rng
 from ..datasets.store import Dataset
@@ -21,27 +21,22 @@ from ..errors import ConfigError, DataError
 from ..models.generate import generate
 from ..progress import Progress
 from . import modes
+from .bias import bias_curve
 from .features import cannot_train
 from .frechet import frechet
 from .jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
 from .moments import Moments, moments_of
+from .near import count_name, near_scores
 from .network import FeatureNetwork
+from .reference import Reference
+from .splits import Split, real_features, real_images
 
 NUM_GEN = 10_000
 CHUNK_NIMG = 1000
 """Images between two progress records."""
 
-Split = Literal["test", "held_out"]
-
 _real_moments: dict[tuple[str, str, Split], Moments] = {}
 """Feature moments of real images, kept for this process only: (data SHA-256, network SHA-256, split)."""
-
-
-def real_images(dataset: Dataset, split: Split) -> Tensor:
-    """Return uint8 [N, C, H, W]: the `test` images, or the `held_out` last of the training split."""
-    if split == "test":
-        return dataset.test.images
-    return dataset.train.images[len(dataset.train) - dataset.num_held_out :]
 
 
 def real_moments(dataset: Dataset, features: FeatureNetwork, split: Split) -> Moments:
@@ -49,7 +44,7 @@ def real_moments(dataset: Dataset, features: FeatureNetwork, split: Split) -> Mo
     key = (dataset.sha256, features.sha256, split)
     if key not in _real_moments:
         known = features.known_moments(dataset.sha256, split)
-        _real_moments[key] = known or compute_moments(dataset, features, split)
+        _real_moments[key] = known or moments_of(real_features(dataset, features, split))
     return _real_moments[key]
 
 
@@ -65,8 +60,7 @@ def floor(dataset: Dataset, features: FeatureNetwork) -> float:
 
 def score_name(features: FeatureNetwork, num_gen: int = NUM_GEN) -> str:
     """Return the score's name, which carries its protocol: `fd10k_test[fashion-v1]`. It is not an FID."""
-    count = f"{num_gen // 1000}k" if num_gen % 1000 == 0 else str(num_gen)
-    return f"fd{count}_test[{features.name}]"
+    return f"fd{count_name(num_gen)}_test[{features.name}]"
 
 
 def measure(
@@ -78,6 +72,7 @@ def measure(
     seed: int,
     num_sets: int = 1,
     num_gen: int = NUM_GEN,
+    near: tuple[int, int] | None = None,
 ) -> Iterator[Progress | dict[str, Any]]:
     """Yield `Progress` in generated images, then the result.
 
@@ -86,7 +81,8 @@ def measure(
     hold the mean over the sets, all `values` and the noise of one set, `spread`: their sample standard deviation, or
     for a single set its jackknife standard error (`spread_by` says which; None for fewer than 20 images);
     classes and confidence are those of the first set, and None with a network that knows no classes. `features=None`
-    gives the same record with nothing measured. A wrong number of sets or images is a `ConfigError`.
+    gives the same record with nothing measured. `near` is (sets, images per set) for the kernel distance and the
+    neighbourhoods, None for all. A wrong number of sets or images is a `ConfigError`.
     """
     if num_sets < 1 or num_gen < 2:
         raise ConfigError(
@@ -108,23 +104,16 @@ def measure(
                 yield Progress(index * num_gen + step, num_sets * num_gen)
             else:
                 sets.append(step)
-    values = [frechet(moments_of(gen_features), reference) for gen_features, _ in sets]
     first_features, first_probabilities = sets[0]
-    score = {
-        "value": float(np.mean(values)),
-        "floor": floor(dataset, features),
-        "num_gen": num_gen,
-        "num_real": len(dataset.test),
-        "num_floor": len(real_images(dataset, "held_out")),
-        "split": "test",
-        "num_sets": num_sets,
-        "values": values,
-    } | _spread(values, first_features, reference)
+    near_sets, num_near = near or (num_sets, num_gen)
+    near_rows = [rows[:num_near] for rows, _ in sets[:near_sets]]
+    scores = {score_name(features, num_gen): _frechet_score([rows for rows, _ in sets], dataset, features)}
     yield {
         "features": {"name": features.name, "sha256": features.sha256, "test_accuracy": features.test_accuracy},
         "seed": seed,
-        "scores": {score_name(features, num_gen): score},
-        "classes": _classes(features, first_probabilities) if features.class_names else None,
+        "scores": scores | near_scores(near_rows, Reference(dataset, features, num_near), features.name),
+        "bias": bias_curve(first_features, reference) if num_gen >= 20 else None,
+        "classes": _classes(features, first_probabilities, dataset) if features.class_names else None,
         "confidence": modes.confidence_summary(first_probabilities) if features.class_names else None,
         "message": None if features.class_names else _no_classes(dataset, features),
     }
@@ -143,6 +132,22 @@ def _sample_set(
     yield gen_features, probabilities
 
 
+def _frechet_score(sets: list[np.ndarray], dataset: Dataset, features: FeatureNetwork) -> dict[str, Any]:
+    """Return the record of the Frechet distances of feature sets [num_gen, F]."""
+    reference = real_moments(dataset, features, "test")
+    values = [frechet(moments_of(rows), reference) for rows in sets]
+    return {
+        "value": float(np.mean(values)),
+        "floor": floor(dataset, features),
+        "num_gen": len(sets[0]),
+        "num_real": len(dataset.test),
+        "num_floor": dataset.num_held_out,
+        "split": "test",
+        "num_sets": len(sets),
+        "values": values,
+    } | _spread(values, sets[0], reference)
+
+
 def _spread(values: list[float], gen_features: np.ndarray, reference: Moments) -> dict[str, Any]:
     """Return the noise of one set's value: the sample sd of several sets, else the jackknife of the only one."""
     if len(values) > 1:
@@ -152,14 +157,18 @@ def _spread(values: list[float], gen_features: np.ndarray, reference: Moments) -
     return {"spread": jackknife_se(leave_out_scores(gen_features, reference)[1]), "spread_by": "jackknife"}
 
 
-def _classes(features: FeatureNetwork, probabilities: np.ndarray) -> dict[str, Any]:
+def _classes(features: FeatureNetwork, probabilities: np.ndarray, dataset: Dataset) -> dict[str, Any]:
     counts = modes.class_counts(probabilities)
+    labels = dataset.test.labels
+    real = None if labels is None else np.bincount(labels.numpy(), minlength=len(counts))
     return {
         "names": list(features.class_names),
         "counts": counts.tolist(),
         "missing": [features.class_names[index] for index in modes.missing_classes(counts)],
         "share_min": modes.SHARE_MIN,
         "entropy": modes.class_entropy(counts),
+        "kl": None if real is None else modes.kl_divergence(counts, real),
+        "clarity": modes.clarity(probabilities),
     }
 
 

@@ -39,6 +39,7 @@ from .features import (
     moments_file,
     own_folder,
 )
+from .splits import Split
 
 OWN_NIMG = 300_000
 """Training images of 28x28 shown to an own network, about, and fewer of larger ones; 3 to 60 epochs."""
@@ -307,7 +308,7 @@ def _finished(dataset: Dataset, job: Job, state: FeatureState, num_threads: int,
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
     }
     network = build_network(card, weights)
-    splits: tuple[evaluate.Split, ...] = ("test", "held_out")
+    splits: tuple[Split, ...] = ("test", "held_out")
     moments = moments_bytes({split: evaluate.compute_moments(dataset, network, split) for split in splits})
     return Trained(card | {"moments_sha256": files.sha256(moments)}, weights, moments)
 

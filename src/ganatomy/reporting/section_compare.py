@@ -13,6 +13,7 @@ from .desk import Desk
 from .figures import Axis
 from .records import RunRecord, finite
 from .scoring import covered_share, few_images, network_kind, shares_of
+from .section_scores import scores_table
 from .section_training import MAX_NAMES, curve, loss_legend
 from .trends import trend
 from .words import count, num, percent
@@ -228,6 +229,8 @@ def section(desk: Desk) -> Section | None:
     found += [strip_figure(desk, run) for run in runs]
     found += [classes_figure(desk, runs), score_figure(desk, runs)]
     blocks: list[Block] = [figure for figure in found if figure]
+    table = scores_table(desk, runs)
+    blocks += [table] if table else []
     if not blocks:
         return None
     kind = "many" if len(runs) > 1 else "one"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import en_claims, en_data
+from . import en_claims, en_data, en_scores
 
 TEXT: dict[str, str] = {
     "list.comma": ", ",
@@ -290,4 +290,5 @@ TEXT: dict[str, str] = {
     "another number of threads may change the last digits, and over a whole training more than these.",
     **en_claims.TEXT,
     **en_data.TEXT,
+    **en_scores.TEXT,
 }

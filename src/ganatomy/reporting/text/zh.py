@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import zh_claims, zh_data
+from . import zh_claims, zh_data, zh_scores
 
 TEXT: dict[str, str] = {
     "list.comma": "、",
@@ -260,4 +260,5 @@ TEXT: dict[str, str] = {
     "末几位可能不同，经过整个训练后差异会更大。",
     **zh_claims.TEXT,
     **zh_data.TEXT,
+    **zh_scores.TEXT,
 }

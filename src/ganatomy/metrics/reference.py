@@ -1,0 +1,86 @@
+"""What the real images of a data set look like to a feature network, computed once and kept in the user's cache.
+
+Kernel distance and neighbourhoods need the features themselves, not only their moments. They are stored per (data,
+network, split, number) under a name made of both hashes, so another data set or another network never meets them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from .. import files
+from ..datasets import catalog
+from ..datasets.store import Dataset
+from ..errors import StorageError
+from .kernel import KernelDistance, kernel_distance
+from .neighbours import squared_radii
+from .network import FeatureNetwork
+from .prdc import K, Prdc, prdc
+from .splits import real_features
+
+VERSION = 1
+"""Part of every cache name: another meaning of what is stored makes a new one."""
+
+
+class Reference:
+    """Features of the first `num` real test images, their neighbourhoods, and the floor of both scores.
+
+    The floor is what held-out real images, as many of them as there are, score against the test images.
+    """
+
+    def __init__(self, dataset: Dataset, network: FeatureNetwork, num: int):
+        self.num = min(num, len(dataset.test))
+        self.num_floor = min(num, dataset.num_held_out)
+        self._dataset, self._network = dataset, network
+        key = f"{VERSION}|{dataset.sha256}|{network.sha256}|{num}"
+        path = catalog.cache_dir() / "references" / f"{files.sha256(key.encode())[:32]}.safetensors"
+        arrays = _read(path)
+        if arrays is None:
+            arrays = self._compute()
+            _write(path, arrays)
+        self.features: np.ndarray = arrays["features"]
+        """float32 [num, F]."""
+        self.radii: np.ndarray = arrays["radii"]
+        """float64 [num], squared radii of the k = 5 neighbourhoods; empty for too few images."""
+        self.kernel_floor: float | None = _known(arrays["kernel_floor"])
+        floors = arrays["prdc_floor"]
+        self.prdc_floor: Prdc | None = Prdc(*map(float, floors)) if np.isfinite(floors).all() else None
+
+    def _compute(self) -> dict[str, np.ndarray]:
+        test = real_features(self._dataset, self._network, "test", self.num)
+        held_out = real_features(self._dataset, self._network, "held_out", self.num_floor)
+        enough = min(len(test), len(held_out)) > K
+        floor: KernelDistance | None = kernel_distance(held_out, test) if len(held_out) > 1 else None
+        radii = squared_radii(test, K) if len(test) > K else np.empty(0)
+        return {
+            "features": test,
+            "radii": radii,
+            "kernel_floor": np.array(floor.value if floor else np.nan),
+            "prdc_floor": np.array(prdc(held_out, test, real_radii=radii) if enough else (np.nan,) * 4),
+        }
+
+
+def _known(value: np.ndarray) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _read(path: Path) -> dict[str, np.ndarray] | None:
+    """Return what the cache holds; None where there is nothing whole (it is then computed again)."""
+    try:
+        arrays = safetensors.numpy.load(path.read_bytes())
+    except (OSError, SafetensorError):
+        return None
+    return arrays if set(arrays) == {"features", "radii", "kernel_floor", "prdc_floor"} else None
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Keep the arrays; a cache that cannot be written costs time only."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_bytes(path, safetensors.numpy.save(arrays))
+    except (OSError, StorageError):
+        return

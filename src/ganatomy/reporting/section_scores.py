@@ -1,0 +1,73 @@
+"""The table of all scores: every run beside what real images score."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from .blocks import Cell, Table
+from .desk import Desk
+from .records import RunRecord, finite
+from .words import count, num
+
+_NAME = re.compile(r"^([a-z]+)\d+k?_test\[(.+)\]$")
+
+
+def scores_table(desk: Desk, runs: Sequence[RunRecord]) -> Table | None:
+    """Return one row per score that all measured runs share, or None where there is only the Fréchet distance."""
+    words, measured = desk.words, [run for run in runs if run.score]
+    if not measured:
+        return None
+    tables = [run.measure.get("scores") or {} for run in measured]
+    names = [name for name in tables[0] if all(name in table for table in tables) and _NAME.match(name)]
+    rows = [_score_row(desk, name, [table[name] for table in tables]) for name in names]
+    if len(rows) < 2:
+        return None
+    rows += _other_rows(desk, measured)
+    head = (words("scores.head"), *(desk.label(run) for run in measured), words("scores.real"))
+    return Table(words("scores.table"), head, tuple(rows), words("scores.note"), kind="scores")
+
+
+def _score_row(desk: Desk, name: str, records: list[dict[str, Any]]) -> tuple[Cell, ...]:
+    words, match = desk.words, _NAME.match(name)
+    kind = match[1] if match else name
+    first = records[0]
+    protocol = {"num_gen": count(first.get("num_gen", 0)), "num_real": count(first.get("num_real", 0))}
+    sets = int(first.get("num_sets", 1))
+    text = words("scores.protocol" if sets > 1 else "scores.protocol.one", sets=sets, **protocol)
+    note = words("list.semi").join([name, words(f"scores.what.{kind}"), text])
+    values = [(_plain(record.get("value")), _spread(record.get("spread"))) for record in records]
+    return _row(words(f"scores.kind.{kind}"), note, values, _plain(first.get("floor")))
+
+
+def _spread(value: object) -> str:
+    return f"± {num(value, 2)}" if finite(value) and value > 0 else ""
+
+
+def _other_rows(desk: Desk, runs: Sequence[RunRecord]) -> list[tuple[Cell, ...]]:
+    """Return the extrapolated distance and what the classes say, where they are known."""
+    words = desk.words
+    biases = [(run.measure.get("bias") or {}).get("extrapolated") for run in runs]
+    rows = []
+    if any(finite(value) for value in biases):
+        rows.append(
+            _row(words("scores.bias"), words("scores.bias.note"), [(_plain(value), "") for value in biases], "–")
+        )
+    for key in ("kl", "clarity"):
+        values = [(run.classes or {}).get(key) for run in runs]
+        if any(finite(value) for value in values):
+            num_classes = max(len((run.classes or {}).get("counts", [])) for run in runs)
+            note = words(f"scores.{key}.note", num_classes=num_classes)
+            shown = [(_plain(value), "") for value in values]
+            rows.append(_row(words(f"scores.{key}"), note, shown, "0" if key == "kl" else "–"))
+    return rows
+
+
+def _plain(value: object) -> str:
+    return num(value) if finite(value) else "–"
+
+
+def _row(title: str, note: str, values: Sequence[tuple[str, str]], real: str) -> tuple[Cell, ...]:
+    """Return a row: what it is, (value, spread) of every run, and the real images."""
+    return (Cell(title, note), *(Cell(*value, numeric=True) for value in values), Cell(real, numeric=True))
