@@ -60,7 +60,7 @@ BUDGETS = {
         num_latents_all=2, num_prior=20,
     ),
     "quick": Budget(
-        nimg={"gan": 180_000, "dcgan": 180_000}, num_pictures=10, num_sets=3, near=(1, 10_000), num_latents=1000,
+        nimg={"gan": 180_000, "dcgan": 180_000}, num_pictures=10, num_sets=3, near=(1, 5000), num_latents=1000,
         num_latents_all=256, num_prior=2000,
     ),
     "full": Budget(
