@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -187,3 +188,15 @@ def make_folder(path: Path, seed: int = 0, *, classes: bool = True) -> set[str]:
         place.write_bytes(content)
         broken.add(place.relative_to(path).as_posix())
     return broken
+
+
+PICTURE = png(drawn((8, 8), 0))
+
+
+def zipped(path: Path, names: list[str] | dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """Write a zip of members with the names given, each the same picture or its own content; return its path."""
+    contents = dict.fromkeys(names, PICTURE) if isinstance(names, list) else names
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in contents.items():
+            archive.writestr(zipfile.ZipInfo(name), content, method)
+    return path

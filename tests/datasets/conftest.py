@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ganatomy.datasets import catalog
+from pictures import make_folder
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,10 @@ def tiny(monkeypatch, tmp_path) -> TinySet:
     monkeypatch.delenv("GANATOMY_DATA", raising=False)
     monkeypatch.setenv("GANATOMY_HOME", str(tmp_path / "cache"))
     return TinySet(entry, contents)
+
+
+@pytest.fixture(scope="session")
+def mixed(tmp_path_factory) -> tuple[Path, set[str]]:
+    """The folder of 200 files of every kind and the names of the 24 broken ones; only read it."""
+    folder = tmp_path_factory.mktemp("own") / "mixed set"
+    return folder, make_folder(folder)

@@ -15,17 +15,7 @@ from ganatomy.datasets.decode import Refused, decode
 from ganatomy.datasets.members import zip_files
 from ganatomy.datasets.wording import printable
 from ganatomy.errors import DataError
-from pictures import drawn, png
-
-PICTURE = png(drawn((8, 8), 0))
-
-
-def zipped(path: Path, names: list[str] | dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
-    contents = dict.fromkeys(names, PICTURE) if isinstance(names, list) else names
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for name, content in contents.items():
-            archive.writestr(zipfile.ZipInfo(name), content, method)
-    return path
+from pictures import PICTURE, zipped
 
 
 def rows(files) -> list[tuple[str, str | None, str | None]]:

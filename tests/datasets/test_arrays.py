@@ -11,7 +11,7 @@ import torch
 
 from ganatomy import images
 from ganatomy.datasets import arrays, npy
-from ganatomy.datasets.arrays import read_arrays
+from ganatomy.datasets.collection import read_path
 from ganatomy.datasets.findings import CONVERSIONS, Findings
 from ganatomy.datasets.fitting import Fitting
 from ganatomy.datasets.store import Dataset
@@ -23,7 +23,7 @@ NUM = 40
 
 
 def read(path: Path, fitting: Fitting | None = None) -> tuple[Dataset, Findings]:
-    *progress, result = read_arrays(path, fitting or Fitting())
+    *progress, result = read_path(path, fitting or Fitting())
     assert all(isinstance(record, Progress) for record in progress)
     assert isinstance(result, tuple)
     return result

@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 
 from ganatomy.datasets import survey
-from ganatomy.datasets.collection import check_kind, content_sha256, read_path, read_pictures, survey_path
+from ganatomy.datasets.collection import check_kind, content_sha256, read_path, survey_path
 from ganatomy.datasets.findings import CONVERSIONS, Findings
 from ganatomy.datasets.fitting import Fitting, fit_pixels, to_channels
 from ganatomy.datasets.store import Dataset, ImageStore
 from ganatomy.errors import ConfigError, DataError
 from ganatomy.progress import Progress
-from pictures import CLASSES, NUM_BROKEN, NUM_FILES, drawn, encode, make_folder, png
+from pictures import CLASSES, NUM_BROKEN, NUM_FILES, drawn, encode, png
 
 SMALL = Fitting((32, 24))
 
@@ -46,13 +46,6 @@ def packed(folder: Path, path: Path, *, reverse: bool = False, wrap: str = "") -
             if file.is_file():
                 archive.write(file, wrap + file.relative_to(folder).as_posix())
     return path
-
-
-@pytest.fixture(scope="module")
-def mixed(tmp_path_factory) -> tuple[Path, set[str]]:
-    """The folder of 200 files and the names of the broken ones."""
-    folder = tmp_path_factory.mktemp("own") / "mixed set"
-    return folder, make_folder(folder)
 
 
 def test_two_hundred_files_of_every_kind(mixed):
@@ -333,8 +326,6 @@ def test_paths_of_other_kinds(tmp_path):
         with pytest.raises(DataError, match=words):
             list(read_path(tmp_path / name, Fitting()))
     np.save(tmp_path / "x.npy", np.zeros((5, 8, 8), np.uint8))
-    with pytest.raises(DataError, match=r"not a folder or \.zip"):
-        list(read_pictures(tmp_path / "x.npy", Fitting()))
     assert read(tmp_path / "x.npy")[0].img_shape == (1, 8, 8)
     with pytest.raises(ConfigError, match="channels is 2"):
         list(read_path(tmp_path, Fitting(channels=2)))

@@ -10,7 +10,7 @@ from ganatomy.datasets.inspection import WIDTH, Inspection, inspect
 from ganatomy.datasets.wording import columns
 from ganatomy.errors import DataError
 from ganatomy.progress import Progress
-from pictures import NUM_BROKEN, drawn, make_folder, png
+from pictures import NUM_BROKEN, drawn, png
 
 
 def look(path: Path, fitting: Fitting | None = None) -> Inspection:
@@ -27,12 +27,6 @@ def flat(root: Path, names: list[str], size: tuple[int, int] = (12, 12)) -> Path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(png(np.full(size, 3 * number, np.uint8)))
     return root
-
-
-@pytest.fixture(scope="module")
-def mixed(tmp_path_factory) -> tuple[Path, set[str]]:
-    folder = tmp_path_factory.mktemp("own") / "mixed"
-    return folder, make_folder(folder)
 
 
 def test_mixed_sizes_are_a_problem_not_an_error(mixed):

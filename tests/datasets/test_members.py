@@ -1,6 +1,5 @@
 import os
 import random
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,9 @@ from ganatomy.datasets.decode import decode
 from ganatomy.datasets.layout import natural_key
 from ganatomy.datasets.members import folder_files, zip_files
 from ganatomy.errors import DataError
-from pictures import drawn, png
+from pictures import PICTURE, zipped
 
-PICTURE = png(drawn((8, 8), 0))
 HEADER_BYTES = 30
-
-
-def zipped(path: Path, names: list[str] | dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
-    contents = dict.fromkeys(names, PICTURE) if isinstance(names, list) else names
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for name, content in contents.items():
-            archive.writestr(zipfile.ZipInfo(name), content, method)
-    return path
 
 
 def filled(root: Path, names: list[str]) -> Path:

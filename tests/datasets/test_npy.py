@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 
-from ganatomy.datasets.arrays import read_arrays
+from ganatomy.datasets.collection import read_path
 from ganatomy.datasets.fitting import Fitting
 from ganatomy.datasets.npy import read_npy
 from ganatomy.errors import DataError
@@ -46,7 +46,7 @@ def test_hostile_headers(tmp_path, data, words, recwarn):
     assert str(caught.value).startswith("x.npz: images ")
     (tmp_path / "x.npy").write_bytes(data)
     with pytest.raises(DataError):
-        list(read_arrays(tmp_path / "x.npy", Fitting()))
+        list(read_path(tmp_path / "x.npy", Fitting()))
     assert not recwarn.list
 
 

@@ -14,13 +14,9 @@ import numpy as np
 from ..errors import DataError
 from ..progress import Progress
 from .archive import DEFLATE_MAX_RATIO, MAX_RATIO, Archive, Member
-from .assembly import assemble
 from .decode import Picture, Refused
-from .findings import Findings
-from .fitting import Fitting
 from .layout import Split
 from .npy import MAX_ARRAY_BYTES, read_npy
-from .store import Dataset
 from .survey import Survey
 from .wording import printable, some
 
@@ -55,22 +51,14 @@ class _Part:
     note: str = ""
 
 
-def read_arrays(path: Path, fitting: Fitting) -> Iterator[Progress | tuple[Dataset, Findings]]:
-    """Read an .npz or .npy; yield progress records, last the data set with what was found and decided.
+def survey_arrays(survey: Survey) -> Iterator[Progress | Survey]:
+    """Read the arrays of a survey's file into it; yield progress records, last the survey.
 
     Arrays: `images` (or x_train, train_images, or the only array), and optionally `labels` (y_train, train_labels),
     test_images (x_test), test_labels (y_test), class_names. Images are [N, H, W], [N, 1 or 3, H, W] or
     [N, H, W, 1, 3 or 4]; uint8, bool, other whole numbers within [0, 255], or floats in [0, 1] or [-1, 1]. Anything
     else, and objects, are a `DataError`.
     """
-    ending = Path(path).suffix.lower()
-    survey = Survey("npz" if ending == ".npz" else "npy", Path(path), fitting)
-    for record in survey_arrays(survey):
-        yield record if isinstance(record, Progress) else assemble(record)
-
-
-def survey_arrays(survey: Survey) -> Iterator[Progress | Survey]:
-    """Read the arrays of a survey's file into it; yield progress records, last the survey."""
     path = survey.path
     survey.num_files = 1
     parts = _load_npz(survey) if survey.kind == "npz" else [_load_npy(path)]

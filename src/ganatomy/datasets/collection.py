@@ -16,7 +16,7 @@ from .members import folder_files, zip_files
 from .store import Dataset
 from .survey import Kind, Survey, survey_files
 
-__all__ = ["Findings", "check_kind", "content_sha256", "read_path", "read_pictures", "survey_path"]
+__all__ = ["Findings", "check_kind", "content_sha256", "read_path", "survey_path"]
 
 
 def read_path(path: Path, fitting: Fitting) -> Iterator[Progress | tuple[Dataset, Findings]]:
@@ -28,13 +28,6 @@ def read_path(path: Path, fitting: Fitting) -> Iterator[Progress | tuple[Dataset
     """
     for record in survey_path(path, fitting):
         yield record if isinstance(record, Progress) else assemble(record)
-
-
-def read_pictures(path: Path, fitting: Fitting) -> Iterator[Progress | tuple[Dataset, Findings]]:
-    """Read a folder or a .zip like `read_path`; anything else is a `DataError`."""
-    if check_kind(path) not in ("folder", "zip"):
-        raise DataError(f"{path} is not a folder or .zip of pictures; give one of these.")
-    yield from read_path(path, fitting)
 
 
 def survey_path(path: Path, fitting: Fitting, *, for_sheet: bool = False) -> Iterator[Progress | Survey]:
