@@ -31,6 +31,7 @@ class Desk:
 def score(value: float, floor: float | None, spread: float | None = None, num_sets: int = 1) -> dict[str, Any]:
     return {
         "value": value, "floor": floor, "spread": spread, "num_sets": num_sets, "num_gen": 10_000, "num_real": 10_000,
+        "spread_by": "jackknife" if spread and num_sets == 1 else None,
     }  # fmt: skip
 
 
@@ -54,10 +55,11 @@ def test_rows_columns_and_the_floor(lang):
     assert cells[words("scores.kind.kd")][-1] == ("−0.000400", "")
     assert cells[words("scores.kind.precision")] == [("0.500", ""), ("0.750", ""), ("0.900", "")]
     assert cells[words("scores.bias")][:2] == [("8.90", ""), ("2.90", "")]
-    assert cells[words("scores.kl")] == [("0.250", ""), ("0.250", ""), ("0", "")]
+    assert cells[words("scores.kl")] == [("0.250", ""), ("0.250", ""), ("–", "")]
     notes = [row[0].sub for row in table.rows]
     assert notes[0].startswith("fd10k_test[net]")
     assert "10,000" in notes[0]
+    assert notes[1].endswith(words("scores.protocol.jackknife", num_gen="10,000", num_real="10,000"))
     assert "None" not in str(table)
     assert "nan" not in str(table).lower()
 

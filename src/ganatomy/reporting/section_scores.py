@@ -35,7 +35,10 @@ def _score_row(desk: Desk, name: str, records: list[dict[str, Any]]) -> tuple[Ce
     first = records[0]
     protocol = {"num_gen": count(first.get("num_gen", 0)), "num_real": count(first.get("num_real", 0))}
     sets = int(first.get("num_sets", 1))
-    text = words("scores.protocol" if sets > 1 else "scores.protocol.one", sets=sets, **protocol)
+    key = "scores.protocol" if sets > 1 else "scores.protocol.one"
+    if first.get("spread_by") == "jackknife":
+        key = "scores.protocol.jackknife"
+    text = words(key, sets=sets, **protocol)
     note = words("list.semi").join([name, words(f"scores.what.{kind}"), text])
     values = [(_plain(record.get("value")), _spread(record.get("spread"))) for record in records]
     return _row(words(f"scores.kind.{kind}"), note, values, _plain(first.get("floor")))
@@ -60,7 +63,7 @@ def _other_rows(desk: Desk, runs: Sequence[RunRecord]) -> list[tuple[Cell, ...]]
             num_classes = max(len((run.classes or {}).get("counts", [])) for run in runs)
             note = words(f"scores.{key}.note", num_classes=num_classes)
             shown = [(_plain(value), "") for value in values]
-            rows.append(_row(words(f"scores.{key}"), note, shown, "0" if key == "kl" else "–"))
+            rows.append(_row(words(f"scores.{key}"), note, shown, "–"))
     return rows
 
 

@@ -6,6 +6,8 @@ TEXT = {
     "scores.real": "Real images",
     "scores.protocol": "{num_gen} generated against {num_real} test images; ± over {sets} sample sets",
     "scores.protocol.one": "{num_gen} generated against {num_real} test images; one sample set",
+    "scores.protocol.jackknife": "{num_gen} generated against {num_real} test images; one sample set, ± its jackknife "
+    "standard error",
     "scores.bias": "Fréchet distance for endlessly many images",
     "scores.bias.note": "read from a line through distances at several numbers of images, in 1/N",
     "scores.kl": "Divergence of the classes from the real ones",
@@ -25,6 +27,6 @@ TEXT = {
     "scores.what.recall": "share of real images that lie among generated ones (is all variety there)",
     "scores.what.density": "how crowded with real images the places of generated ones are; about 1 is normal",
     "scores.what.coverage": "share of real images with a generated one in their neighbourhood",
-    "scores.note": "The column of real images holds what other real images score against the same test images: no "
-    "generator can be asked for more. Neighbourhoods reach to the fifth nearest image of the same set.",
+    "scores.note": "The column of real images holds what other real images score against the same test images: a "
+    "perfect generator would come near it. Neighbourhoods reach to the fifth nearest image of the same set.",
 }

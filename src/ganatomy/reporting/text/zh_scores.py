@@ -6,6 +6,7 @@ TEXT = {
     "scores.real": "真实图像",
     "scores.protocol": "{num_gen} 张生成图像对 {num_real} 张测试图像；± 为 {sets} 组样本的标准差",
     "scores.protocol.one": "{num_gen} 张生成图像对 {num_real} 张测试图像；一组样本",
+    "scores.protocol.jackknife": "{num_gen} 张生成图像对 {num_real} 张测试图像；一组样本，± 为其刀切法标准误",
     "scores.bias": "图像无穷多时的弗雷歇距离",
     "scores.bias.note": "由若干样本量下的距离按 1/N 外推得到",
     "scores.kl": "类别分布与真实分布的差异",
@@ -24,6 +25,6 @@ TEXT = {
     "scores.what.recall": "落在生成图像之间的真实图像所占比例（多样性是否齐全）",
     "scores.what.density": "生成图像所处位置周围真实图像的密集程度；约为 1 属正常",
     "scores.what.coverage": "邻域内有生成图像的真实图像所占比例",
-    "scores.note": "“真实图像”一列是另一批真实图像对同样测试图像的得分：不能要求生成器比它更好。"
+    "scores.note": "“真实图像”一列是另一批真实图像对同样测试图像的得分：完美的生成器应与之相近。"
     "邻域半径取到同一集合中第五近的图像。",
 }
