@@ -2,23 +2,35 @@
 
     python -m benchmarks.results --seeds 0 1 2 --budget quick --data-dir DIR
 
-Labs that are finished are not repeated; one that was interrupted continues.
+The labs train gan and dcgan; gan-adam is trained beside them on as many images as gan. Every training is measured on
+five sample sets in the features of two networks. What is finished is not repeated; what was interrupted continues.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import sys
 from pathlib import Path
 from typing import Any
 
 import ganatomy
-from ganatomy import files
+from ganatomy import console, files
+from ganatomy.datasets import opening
+from ganatomy.datasets.store import Dataset
 from ganatomy.laboratory.claims import decide_claims
 from ganatomy.laboratory.evidence import load_evidence
+from ganatomy.metrics import evaluate
+from ganatomy.metrics.comparison import compare_scores
+from ganatomy.metrics.features import load_features
+from ganatomy.training.run import Run, open_run
 
 RECIPES = ("gan", "dcgan")
+"""What a lab trains."""
+NETWORKS = ("fashion-v1", "fashion-v1b")
+NUM_SETS, NUM_NEAR = 5, 5000
+"""Sample sets per training; images of each behind kernel distance and neighbourhoods."""
 
 
 def main() -> None:
@@ -37,11 +49,56 @@ def main() -> None:
         if not (folder / "lab.json").exists():
             ganatomy.lab(data=args.data, data_dir=args.data_dir, budget=args.budget, seed=seed, out=folder)
         labs[seed] = folder
-    files.write_text(args.out, page(labs, args.budget))
+    dataset = opening.open_data(args.data, _data_dir(args.data_dir), opening.Caller(console.say, console.show))
+    measured = measure_all(trainings(labs, args.runs, args.data, args.data_dir), dataset, args.runs / "results")
+    files.write_text(args.out, page(labs, args.budget, measured))
     print(f"written: {args.out}", file=sys.stderr)
 
 
-def page(labs: dict[int, Path], budget: str) -> str:
+def _data_dir(data_dir: Path | None) -> Any:
+    return {"data_dir": data_dir} if data_dir else {}
+
+
+def trainings(labs: dict[int, Path], runs: Path, data: str, data_dir: Path | None) -> dict[str, list[Run]]:
+    """Return the trainings of every recipe, one per lab; gan-adam is trained where it is missing."""
+    found = {recipe: [open_run(lab / "runs" / f"{recipe}-s{seed}") for seed, lab in labs.items()] for recipe in RECIPES}
+    total_nimg = found["gan"][0].config.total_nimg
+    adam = []
+    for seed in labs:
+        folder = runs / f"gan-adam-s{seed}"
+        if not (folder / "config.json").exists():
+            ganatomy.train("gan-adam", data=data, data_dir=data_dir, seed=seed, total_nimg=total_nimg, out=folder)
+        elif not open_run(folder).is_finished:
+            ganatomy.train(resume=folder, data_dir=data_dir)
+        adam.append(open_run(folder))
+    return {"gan": found["gan"], "gan-adam": adam, "dcgan": found["dcgan"]}
+
+
+def measure_all(recipes: dict[str, list[Run]], dataset: Dataset, folder: Path) -> dict[tuple[str, str], list[Any]]:
+    """Return the scores of every training by (recipe, network), from the folder where they were measured before."""
+    files.make_folder(folder)
+    found: dict[tuple[str, str], list[Any]] = {}
+    for recipe, runs in recipes.items():
+        for network in NETWORKS:
+            found[recipe, network] = [_measure(run, dataset, network, folder) for run in runs]
+    return found
+
+
+def _measure(run: Run, dataset: Dataset, network: str, folder: Path) -> dict[str, Any]:
+    path = folder / f"{run.name}-{network}.json"
+    if not path.exists():
+        work = evaluate.measure(
+            run.generator(), run.config.z_dim, dataset, load_features(network), seed=run.config.seed,
+            num_sets=NUM_SETS, near=(NUM_SETS, NUM_NEAR), memory=None,
+        )  # fmt: skip
+        record = console.show(work, f"measure {run.name} with {network}")
+        assert isinstance(record, dict)
+        files.write_json(path, {"run": run.name, "nimg": run.snapshot_nimg, **record})
+    scores: dict[str, Any] = files.read_json(path)["scores"]
+    return scores
+
+
+def page(labs: dict[int, Path], budget: str, measured: dict[tuple[str, str], list[Any]]) -> str:
     """Return the Markdown page of several labs of one budget."""
     records = {seed: files.read_json(folder / "lab.json") for seed, folder in labs.items()}
     first = next(iter(records.values()))
@@ -69,7 +126,16 @@ def page(labs: dict[int, Path], budget: str) -> str:
             "",
             "## Scores",
             "",
-            *score_table(records),
+            f"{NUM_SETS} sample sets of 10,000 images per training ({NUM_NEAR:,} for the kernel distance and the",
+            "neighbourhoods), against as many test images, in the features of two networks built apart.",
+            "",
+            *score_table(measured),
+            "",
+            "## Is one recipe better?",
+            "",
+            "By `compare`: Welch on the logarithms, the exact permutation test beside it.",
+            "",
+            *decision_table(measured),
             "",
             "## Claims of the source report",
             "",
@@ -89,22 +155,48 @@ def _run(record: dict[str, Any], recipe: str) -> dict[str, Any]:
     return next(run for run in record["runs"].values() if run["preset"] == recipe)
 
 
-def score_table(records: dict[int, dict[str, Any]]) -> list[str]:
-    """Return one row per recipe and score: mean, standard deviation over trainings, spread over sample sets."""
+def score_table(measured: dict[tuple[str, str], list[Any]]) -> list[str]:
+    """Return one row per score and recipe: mean and spread over trainings, spread over sample sets, floor."""
     rows = [
-        "| recipe | score | mean of trainings | sd of trainings | each training (sd of its sample sets) | floor |",
+        "| score | recipe | mean of trainings | sd of trainings | each training (sd of its sample sets) | floor |",
         "|---|---|---|---|---|---|",
     ]
-    for recipe in RECIPES:
-        runs = [_run(record, recipe) for record in records.values()]
-        for name in runs[0]["scores"]:
-            scores = [run["scores"][name] for run in runs]
-            values = [score["value"] for score in scores]
-            each = ", ".join(f"{score['value']:.3f} ({score['spread']:.3f})" for score in scores)
-            spread = f"{statistics.stdev(values):.3f}" if len(values) > 1 else "one training"
-            mean, floor = statistics.fmean(values), scores[0]["floor"]
-            rows.append(f"| {recipe} | `{name}` | {mean:.3f} | {spread} | {each} | {floor:.4f} |")
+    for network in NETWORKS:
+        of_network = {recipe: runs for (recipe, used), runs in measured.items() if used == network}
+        for name in next(iter(of_network.values()))[0]:
+            for recipe, runs in of_network.items():
+                scores = [run[name] for run in runs]
+                values = [score["value"] for score in scores]
+                each = ", ".join(f"{score['value']:.4g} ({score['spread']:.2g})" for score in scores)
+                spread = f"{statistics.stdev(values):.3g}" if len(values) > 1 else "one training"
+                mean, floor = statistics.fmean(values), scores[0]["floor"]
+                rows.append(f"| `{name}` | {recipe} | {mean:.4g} | {spread} | {each} | {floor:.4g} |")
     return rows
+
+
+def decision_table(measured: dict[tuple[str, str], list[Any]]) -> list[str]:
+    """Return one row per pair of recipes and network: what `compare` decides on the Frechet distance."""
+    rows = [
+        "| pair | network | ratio of distances | 95 % interval | Welch p | permutation p | verdict |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    recipes = list(dict.fromkeys(recipe for recipe, _ in measured))
+    for (first, second), network in itertools.product(itertools.combinations(recipes, 2), NETWORKS):
+        name = next(iter(measured[first, network][0]))
+        a, b = ([run[name]["value"] for run in measured[recipe, network]] for recipe in (first, second))
+        found = compare_scores(a, b, better="lower", is_distance=True)
+        rows.append(_decision_row((first, second), network, found))
+    return rows
+
+
+def _decision_row(pair: tuple[str, str], network: str, found: dict[str, Any]) -> str:
+    first, second = pair
+    ratio = found["ratio"] or {"value": None, "lo": None, "hi": None}
+    value, low, high = (_number(ratio[key]) for key in ("value", "lo", "hi"))
+    tests = (found["welch"] or {}).get("p"), (found["permutation"] or {}).get("p")
+    verdict = {"A better": f"{first} better", "B better": f"{second} better"}.get(found["verdict"], found["verdict"])
+    cells = [f"{second} / {first}", network, value, f"{low} to {high}", *map(_number, tests), verdict]
+    return f"| {' | '.join(cells)} |"
 
 
 def claim_table(claims: list[dict[str, Any]]) -> list[str]:

@@ -22,6 +22,7 @@ README = READMES["README.md"]
 SMALLER = {
     "train": ["--total-nimg", "320", "--num-threads", "1", "--sample-nimg", "320", "--snapshot-nimg", "320"],
     "measure": ["--num-sets", "1"],
+    "compare": ["--num-sets", "1"],
     "dissect": ["--num-latents", "8", "--num-latents-all", "4", "--num-prior-img", "20"],
     "lab": ["--budget", "smoke"],
     "features": ["--num-epochs", "2"],

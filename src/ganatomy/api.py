@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
 from . import config as configuration
 from . import console, files, presets
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .datasets.store import Dataset
+    from .metrics.network import FeatureNetwork
     from .training.run import Run
+
+    NameOrNetwork: TypeAlias = str | FeatureNetwork
+else:
+    NameOrNetwork = str  # the command line, made from the types at run time, knows names only
 
 PathOrRun = str | PathLike[str]
 """A run: what `train` returned, or the path of its folder."""
@@ -135,6 +140,7 @@ def train(
         resume: Folder of a run to continue; it keeps its configuration.
         init_from: Folder of a run whose weights to start from, with fresh optimizers and counters.
     """
+    from .metrics.watch import Watch
     from .training import session
     from .training.run import create_run, open_run
 
@@ -164,7 +170,9 @@ def train(
         run = create_run(folder, config, _command(), dataset.describe())
     console.say(f"run folder: {run.folder}")
     with console.stoppable(f"Resume with `ganatomy train --resume {run.folder}`.") as stop:
-        console.show(session.run_training(run, dataset, say=console.say, should_stop=stop), f"train {run.name}")
+        watch = Watch(run, dataset, console.say)
+        work = session.run_training(run, dataset, say=console.say, should_stop=stop, watch=watch)
+        console.show(work, f"train {run.name}")
     return run
 
 
@@ -197,15 +205,23 @@ def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | N
 
 
 def measure(
-    run: PathOrRun, /, *, json: bool = False, seed: int = 0, num_sets: int = 3, data_dir: Path | None = None
+    run: PathOrRun,
+    /,
+    *,
+    json: bool = False,
+    seed: int = 0,
+    num_sets: int = 3,
+    features: NameOrNetwork | None = None,
+    data_dir: Path | None = None,
 ) -> dict[str, Any]:
-    """Measure a run: distances to real images, precision and recall with their floors; classes and confidence.
+    """Measure a run: distances to real images, precision and recall with their floors; classes; copies.
 
     Args:
         run: Folder of the run.
         json: Print the record as JSON on standard output.
         seed: Seed of the samples.
         num_sets: Independent sets of 10,000 samples; the spread is over them.
+        features: Another feature network, such as random-v1; its record is measure-<name>.json.
         data_dir: Folder that holds the run's data set as <name>/<files>.
     """
     from .laboratory import stages
@@ -218,7 +234,7 @@ def measure(
             f"num_sets is {num_sets} and seed is {seed}; at least 1 set and a seed of 0 or more are needed."
         )
     dataset = _of_run(opened, data_dir)
-    work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets)
+    work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets, features=features)
     record = console.show(work, f"measure {opened.name}") or {}
     print(json_format.dumps(record, ensure_ascii=False, indent=1) if json else stages.measure_lines(record))
     return record
@@ -268,7 +284,7 @@ def report(
     """Write the page of a lab, or of any runs, again: report.html and report.md, in seconds. Returns the HTML file.
 
     Args:
-        paths: Folder of a lab, or folders of runs.
+        paths: Folder of a lab or of a comparison, or folders of runs.
         lang: Language: en or zh.
         out: Folder to write into; unset: the lab's or the first run's.
     """

@@ -15,11 +15,14 @@ import docstring_parser
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from . import api, data_verbs
+from . import api, data_verbs, judge_verbs
 from .config import DataOptions, Overrides, ShapeOptions
 from .errors import GanatomyError, unknown
 
-VERBS: tuple[Callable[..., Any], ...] = (api.lab, api.train, api.sample, api.measure, api.dissect, api.report)
+VERBS: tuple[Callable[..., Any], ...] = (
+    api.lab, api.train, api.sample, api.measure, api.dissect, judge_verbs.compare, judge_verbs.doctor,
+    api.report,
+)  # fmt: skip
 GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
     "data": {
         "list": data_verbs.data_list,

@@ -79,7 +79,8 @@ def _show_lines(records: Iterable[Progress | Result], label: str) -> Result | No
             last_line = now
             left = (now - start) * (record.total - record.done) / (record.done - first.done)
             share = 100 * record.done / record.total
-            say(f"{label}: {record.done:,} of {record.total:,} {record.unit} ({share:.0f} %), {clock(left)} left")
+            note = f"; {record.note}" if record.note else ""
+            say(f"{label}: {record.done:,} of {record.total:,} {record.unit} ({share:.0f} %), {clock(left)} left{note}")
     say(f"{label}: done in {clock(time.monotonic() - start)}")
     return result
 
@@ -98,7 +99,8 @@ def _show_bar(records: Iterable[Progress | Result], label: str) -> Result | None
         task = bar.add_task(label, total=None)
         for record in records:
             if isinstance(record, Progress):
-                bar.update(task, completed=record.done, total=record.total)
+                note = f" ({record.note})" if record.note else ""
+                bar.update(task, completed=record.done, total=record.total, description=f"{label}{note}")
             else:
                 result = record
     return result

@@ -19,16 +19,9 @@ def data_list() -> list[dict[str, Any]]:
     """List the data sets known by name: where each lies, or that it would be downloaded or is drawn."""
     from .datasets import atelier, catalog, imported
 
-    rows = []
-    for entry in catalog.CATALOG.values():
-        try:
-            folder = catalog.find(entry, None, allow_download=False)
-            rows.append({"name": entry.name, "kind": "catalogue", "where": str(folder)})
-        except catalog.NotHereError:
-            where = "not here; GANATOMY_OFFLINE forbids the download" if catalog.is_offline() else "to be downloaded"
-            rows.append({"name": entry.name, "kind": "catalogue", "where": where})
-        except DataError as error:
-            rows.append({"name": entry.name, "kind": "catalogue", "where": f"damaged: {error}"})
+    rows = [
+        {"name": entry.name, "kind": "catalogue", "where": catalog.where(entry)} for entry in catalog.CATALOG.values()
+    ]
     rows.append({"name": atelier.NAME, "kind": "drawn", "where": "drawn by the program; needs no file"})
     rows += [{"name": name, "kind": "imported", "where": str(imported.root() / name)} for name in imported.names()]
     width = max(len(row["name"]) for row in rows)

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from . import files
-from .errors import ConfigError
+from .errors import ConfigError, RunError
 
 
 def to_float(img_u8: Tensor) -> Tensor:
@@ -55,6 +55,15 @@ def png_bytes(pixels: np.ndarray) -> bytes:
 def save_png(path: Path, pixels: np.ndarray) -> None:
     """Write uint8 [H, W] or [H, W, 3] as a PNG file, whole or not at all."""
     files.write_bytes(path, png_bytes(pixels))
+
+
+def read_png(path: Path) -> np.ndarray:
+    """Return the pixels of a PNG of ours: uint8 [H, W] or [H, W, 3]. A damaged or missing file is a `RunError`."""
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            return np.asarray(picture)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise RunError(f"{path} cannot be read as a PNG: {error}. Restore it from a copy or make it again.") from error
 
 
 def save_many(path: Path, img_u8: Tensor) -> str:

@@ -12,6 +12,8 @@ class Progress:
     done: int
     total: int
     unit: str = "images"
+    note: str = ""
+    """A word on how it goes, for the progress line."""
 
 
 def clock(seconds: float) -> str:

@@ -4,12 +4,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ganatomy.latent.real import RealImages
 from ganatomy.metrics.features import FeatureNetwork
+from ganatomy.metrics.moments import moments_of
+from ganatomy.metrics.neighbours import squared_radii
+from ganatomy.metrics.prdc import K
 
 Z_DIM = 6
 SHAPE = (1, 12, 12)
 BRIGHT = 4
 IGNORED = (0, 2)
+
+
+def real_images(features: np.ndarray) -> RealImages:
+    """Return what a network saw in images that are taken for real."""
+    return RealImages(moments_of(features), features, squared_radii(features, K))
 
 
 class Planted(nn.Module):

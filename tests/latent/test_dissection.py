@@ -1,15 +1,15 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 import safetensors.numpy
-from planted import BRIGHT, IGNORED, Z_DIM, Brightness, NoClasses, Planted
+from planted import BRIGHT, IGNORED, Z_DIM, Brightness, NoClasses, Planted, real_images
 
 from ganatomy import rng
 from ganatomy.errors import ConfigError
 from ganatomy.latent import atlas, edits, measures
 from ganatomy.latent.dissection import DissectConfig, check, dissect
-from ganatomy.metrics.moments import moments_of
 from ganatomy.models.generate import generate
 from ganatomy.progress import Progress
 
@@ -21,12 +21,12 @@ CONFIG = DissectConfig(
 
 
 def real():
-    return moments_of(atlas.Lens(G, NETWORK).see(rng.latents(9, "real", 500, Z_DIM)).known_features)
+    return real_images(atlas.Lens(G, NETWORK).see(rng.latents(9, "real", 500, Z_DIM)).known_features)
 
 
 def run(folder, config=CONFIG, features=NETWORK):
-    moments = real() if features else None
-    *steps, record = dissect(G, Z_DIM, config, folder, run="planted", nimg=7, features=features, real=moments)
+    known = real() if features else None
+    *steps, record = dissect(G, Z_DIM, config, folder, run="planted", nimg=7, features=features, real=known)
     assert all(isinstance(step, Progress) for step in steps)
     assert steps[-1].done == steps[-1].total
     assert [step.done for step in steps] == sorted(step.done for step in steps)
@@ -108,6 +108,30 @@ def test_rows_equal_the_measures_taken_by_hand(done):
     np.testing.assert_array_equal(
         arrays["chosen/control/contrast"][:, :60], arrays["all/control/contrast"][list(record["dims"])]
     )
+
+
+def test_precision_of_edits_base_and_controls_is_there_and_falls_far_from_the_training_noise(done):
+    _, record, arrays = done
+    for group, shape in (("all", (3, Z_DIM, 60)), ("chosen", (3, 3, 90))):
+        assert arrays[f"{group}/edit/precision"].shape == shape
+        assert arrays[f"{group}/control/precision"].shape == shape[1:]
+        assert arrays[f"{group}/base/precision"].shape == shape[2:]
+    seen = atlas.Lens(G, NETWORK).see(edits.set_number(rng.latents(3, "dissect", 60, Z_DIM), BRIGHT, 5.0))
+    np.testing.assert_array_equal(arrays["all/edit/precision"][1, BRIGHT], real().hold(seen.known_features))
+    near, _, far = (rows(record, "atlas", dim=BRIGHT, value=v, measure="precision")[0] for v in (0.1, 5.0, 20.0))
+    assert near["mean"] > 0.5 > far["mean"]
+    assert near["control"]["mean"] > 0.5
+    assert record["base_all"]["precision"]["mean"] == pytest.approx(arrays["all/base/precision"].mean(), rel=1e-5)
+    assert record["measures"]["precision"]["unit"] == "share of images"
+
+
+def test_without_neighbourhoods_precision_is_named_as_unavailable(tmp_path):
+    config = DissectConfig(dims=(BRIGHT,), num_latents=5, num_latents_all=4, num_prior_img=20)
+    few = dataclasses.replace(real(), radii=np.empty(0))
+    *_, record = dissect(G, Z_DIM, config, tmp_path, run="r", nimg=0, features=NETWORK, real=few)
+    assert record["unavailable"] == ["precision"]
+    assert not [row for row in record["edits"] if row["measure"] == "precision"]
+    assert set(record["priors"]["small_noise"]["rows"][0]) & {"value", "precision", "recall"} == {"value"}
 
 
 def test_twice_gives_identical_files_and_another_seed_does_not(done, tmp_path):

@@ -151,7 +151,10 @@ def test_the_table_names_every_measure_once_and_knows_what_needs_a_network():
     without = {measure.name for measure in m.available(False)}
     assert without == {"visible_share", "contrast", "sharpness", "noise_share", "bright_share", "diversity_px"}
     assert len(m.available(True)) == len(m.available(True, True)) == len(m.MEASURES)
-    distances = {measure.name for measure in m.available(True, False)} - without
+    assert {measure.name for measure in m.available(True)} - {
+        measure.name for measure in m.available(True, True, False)
+    } == {"precision"}
+    distances = {measure.name for measure in m.available(True, False, False)} - without
     assert distances == {"diversity_features", "feature_distance"}
     assert {measure.name for measure in m.available(False, True)} == without
     assert all(measure.needs_features for measure in m.MEASURES.values() if measure.needs_classes)

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from planted import Z_DIM, Brightness, Planted
+from planted import Z_DIM, Brightness, Planted, real_images
 
 from ganatomy import rng
 from ganatomy.latent import priors
 from ganatomy.latent.atlas import Lens
 from ganatomy.metrics.frechet import frechet
 from ganatomy.metrics.moments import moments_of
+from ganatomy.metrics.prdc import prdc
 
 
 @pytest.mark.parametrize(
@@ -50,12 +51,11 @@ def test_jackknife_error_of_the_frechet_distance_matches_independent_sets():
 def measured(num_img=200, real=True, features=None):
     features = features or Brightness()
     G = Planted()
-    moments = None
+    lens = Lens(G, features)
     if real:
-        lens = Lens(G, features)
-        moments = moments_of(lens.see(rng.latents(9, "real", 3000, Z_DIM)).known_features)
-    *steps, result = priors.measure_priors(Lens(G, features), moments, Z_DIM, 0, num_img)
-    assert sum(steps) == priors.num_images(num_img, features, moments)
+        lens = Lens(G, features, real_images(lens.see(rng.latents(9, "real", 3000, Z_DIM)).known_features))
+    *steps, result = priors.measure_priors(lens, Z_DIM, 0, num_img)
+    assert sum(steps) == priors.num_images(num_img, features, lens.real)
     return result
 
 
@@ -70,10 +70,43 @@ def test_the_training_noise_scores_best_on_its_own_images_and_small_noise_is_les
     # tanh is nearly linear for small arguments: a tenth of the noise gives about a tenth of the distances.
     assert 0.08 < record["diversity"]["ratio"] < 0.16
     assert record["num_img"] == 1500
+    # The kernel distance agrees: no other noise is better beyond its error, and the doubled is far worse.
+    kernel = {row["prior"]: row["kernel"] for row in record["frechet"]}
+    assert all(row["kernel_difference"] >= -4 * row["kernel_difference_se"] for row in record["frechet"])
+    assert differences["normal"]["kernel_difference"] == differences["normal"]["kernel_difference_se"] == 0
+    double = differences["normal x 2"]
+    assert double["kernel_difference"] == pytest.approx(kernel["normal x 2"] - kernel["normal"])
+    assert double["kernel_difference"] > 5 * double["kernel_difference_se"] > 0
     assert {name: array.shape for name, array in arrays.items()} == {
         "priors/pair_distance/small": (1000,),
         "priors/pair_distance/normal": (1000,),
     }
+
+
+def test_small_noise_is_worth_less_in_distance_and_recall_but_not_in_precision():
+    record, _ = measured()
+    worth = record["small_noise"]
+    assert (worth["scale"], worth["num_img"], worth["num_real_near"], worth["k"]) == (0.1, 2000, 3000, 5)
+    small, normal = worth["rows"]
+    assert (small["prior"], normal["prior"]) == ("normal x 0.1", "normal")
+    assert small["value"] > 10 * normal["value"]
+    assert small["difference"] > 5 * small["difference_se"]
+    assert small["kernel"] > 10 * abs(normal["kernel"])
+    assert small["recall"] < 0.1 < 0.5 < normal["recall"]
+    assert small["precision"] > 0.95
+    z = rng.latents(0, "priors", 2000, Z_DIM)
+    lens = Lens(Planted(), Brightness())
+    test = lens.see(rng.latents(9, "real", 3000, Z_DIM)).known_features
+    wanted = prdc(lens.see(0.1 * z).known_features, test)
+    assert (small["precision"], small["recall"]) == (wanted.precision, wanted.recall)
+
+
+def test_few_real_images_have_no_kernel_distance():
+    lens = Lens(Planted(), Brightness())
+    few = real_images(lens.see(rng.latents(9, "real", 19, Z_DIM)).known_features)
+    *_, (record, _) = priors.measure_priors(Lens(Planted(), Brightness(), few), Z_DIM, 0, 20)
+    assert "kernel" not in record["frechet"][0]
+    assert record["frechet"][0]["value"] > 0
 
 
 def test_the_score_is_the_plain_frechet_distance():
@@ -86,7 +119,7 @@ def test_the_score_is_the_plain_frechet_distance():
 
 
 def test_without_network_or_real_images_the_record_says_so():
-    *_, (record, arrays) = priors.measure_priors(Lens(Planted(), None), None, Z_DIM, 0, 100)
+    *_, (record, arrays) = priors.measure_priors(Lens(Planted(), None), Z_DIM, 0, 100)
     assert "no feature network" in record["message"]
     assert not arrays
     record, arrays = measured(real=False)

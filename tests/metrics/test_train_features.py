@@ -10,7 +10,7 @@ from planted_classes import striped_data
 
 from ganatomy import files
 from ganatomy.metrics import features
-from ganatomy.metrics.feature_learning import FeatureRecipe
+from ganatomy.metrics.feature_learning import FeatureRecipe, complete
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_features.py"
 
@@ -25,9 +25,11 @@ def script():
     del sys.modules[spec.name]
 
 
-@pytest.mark.parametrize("name", ["fashion-v1", "mnist-v1"])
+@pytest.mark.parametrize("name", ["fashion-v1", "fashion-v1b", "mnist-v1"])
 def test_the_recipes_are_those_of_the_shipped_cards(script, name):
-    assert dataclasses.asdict(script.RECIPES[name]) == features.read_card(name)["recipe"]
+    card = features.read_card(name)
+    assert dataclasses.asdict(script.RECIPES[name]) == complete(card["recipe"])
+    assert script.NETWORKS.get(name, "residual") == card.get("network", "residual")
 
 
 def test_a_whole_training_writes_a_network_that_loads(script, tmp_path, monkeypatch, capsys):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from memory import memorisation, with_near_scores
 from PIL import Image
 from variants import CLASS_MEASURES, FASHION, VARIANTS, Variant
 
@@ -32,6 +33,7 @@ MEASURES = {
     "class_entropy": (2.11, 2.1, 1.72, 0.83),
     "top_class_share": (0.19, 0.19, 0.31, 0.68),
     "feature_distance": (0.0, 0.9, 5.2, 11.3),
+    "precision": (0.62, 0.62, 0.41, 0.08),
 }
 PAIR_MEASURES = ("visible_share", "class_flip", "feature_distance")
 ENVIRONMENT = {
@@ -165,6 +167,9 @@ def measured(name: str, *, convolutional: bool, scores: bool, variant: Variant =
         "confidence": {"median": 0.97 if convolutional else 0.83, "mean": 0.9, "lo10": 0.55}
         if variant.known_names
         else None,
+        "memorisation": memorisation(copies=convolutional, num_train=variant.num_train, num_test=variant.num_test)
+        if variant.memory
+        else None,
         "message": variant.message,
     }
 
@@ -243,8 +248,20 @@ def write_dissect(
             "diversity": {"scale": 0.1, "num_pairs": 1000, "ratio": 0.213},
             "frechet": [
                 {"prior": name, "value": 16.4 + gap, "se": 0.12, "difference": gap, "difference_se": 0.05}
+                | {"kernel": 0.31 + gap / 50, "kernel_se": 0.004, "kernel_difference": gap / 50}
+                | {"kernel_difference_se": 0.001}
                 for name, gap in (("normal", 0.0), ("normal x 0.5", 5.1), ("normal x 1.3", -0.31), ("laplace", 0.4))
             ],
+            "small_noise": {
+                "scale": 0.1,
+                "num_img": 2000,
+                "num_real_near": 5000,
+                "k": 5,
+                "rows": [
+                    {"prior": "normal x 0.1", "value": 61.2, "precision": 0.71, "recall": 0.004},
+                    {"prior": "normal", "value": 16.5, "precision": 0.62, "recall": 0.35},
+                ],
+            },
         },
         "edits": latent_rows(list(dims), list(values), 1000, seed, measures),
         "atlas": latent_rows(list(range(z_dim)), list(values), 256, seed + 1, measures),
@@ -294,6 +311,11 @@ def write_run(
         )
     record = measured(folder.name, convolutional=convolutional, scores=scores, variant=variant)
     files.write_json(folder / "measure.json", record)
+    if scores and variant.second:
+        files.write_json(folder / f"measure-{variant.second}.json", with_near_scores(record, variant.second))
+    if record.get("memorisation"):
+        for name in ("nearest", "nearest-features"):
+            save(folder / f"{name}.png", sheet(2, 8, 0.1, 6, gap=2, shape=variant.img_shape))
     files.write_json(folder / "timing.json", {"measure": 21.0, "dissect": 48.5})
     if dissect:
         write_dissect(folder, z_dim, dims, values, 40 + convolutional, variant)
@@ -314,6 +336,28 @@ CLAIM_VALUES = {
 }
 
 
+CLAIM_DETAILS: dict[str, dict[str, Any]] = {
+    "C6": {
+        "parts": [
+            {"statistic": f"share of numbers d with {text} <= -0.1 for edit(d, 20)", "value": value, "lo": value - 0.09,
+             "hi": value + 0.09, "threshold": 0.5, "verdict": "holds"}
+            for text, value in (("mean confidence - base", 0.66), ("precision - base", 0.83))
+        ],
+    },
+    "C9": {
+        "worth": {
+            "small": {"frechet": 61.2, "precision": 0.71, "recall": 0.004},
+            "normal": {"frechet": 16.5, "precision": 0.62, "recall": 0.35},
+        }
+    },
+    "C10": {
+        "kernel": {"value": -0.0062, "lo": -0.011, "hi": -0.002, "verdict": "fails", "num_pairs": 21,
+                   "num_same_order": 19},
+    },
+}  # fmt: skip
+"""What claims have more, in the second run; the first is one of before these were measured."""
+
+
 def claim_row(claim: str, run: str, found: tuple[Any, ...], **more: Any) -> dict[str, Any]:
     """Return one row of lab.json's claims."""
     keys = ("statistic", "value", "lo", "hi", "threshold", "verdict")
@@ -332,7 +376,8 @@ def claims(names: list[str], variant: Variant = FASHION) -> list[dict[str, Any]]
                 rows.append(row)
                 continue
             control = {"control": {"value": 0.4, "lo": 0.3, "hi": 0.5}} if claim not in ("C2", "C9", "C10") else {}
-            rows.append(claim_row(claim, name, found, **control))
+            details = CLAIM_DETAILS.get(claim, {}) if name != names[0] else {}
+            rows.append(claim_row(claim, name, found, **control, **details))
     part = ("G's loss, mean of last - first fifth", -0.8, -0.9, -0.7, 0.0, "holds")
     keys = ("statistic", "value", "lo", "hi", "threshold", "verdict")
     parts = [dict(zip(keys, part)), dict(zip(keys, ("something new", 0.021, -0.01, 0.05, 0.0, "undecided")))]
@@ -366,6 +411,7 @@ def write_lab(
             "scores": record["scores"],
             "classes": record["classes"],
             "confidence": record.get("confidence"),
+            "memorisation": record.get("memorisation"),
         }  # fmt: skip
     lab = {
         "budget": "quick",

@@ -40,7 +40,19 @@ def test_every_key_used_in_the_code_exists_and_every_key_is_used():
     literal = set(re.findall(r'(?<![A-Za-z_])(?:words|t)\(\s*"([a-z_]+(?:\.[A-Za-z_]+)*)"', source))
     assert literal <= en.TEXT.keys()
     patterns = [re.sub(r"\\\{.*?\}", '[^"]+', re.escape(s)) for s in re.findall(r'f"([a-z]+\.[^" ]*\{[^"]*)"', source)]
-    named = ("measure.", "class.", "data.", "prior.", "part.", "source.", "conversion.", "decision.")
+    named = (
+        "measure.",
+        "class.",
+        "data.",
+        "prior.",
+        "part.",
+        "source.",
+        "conversion.",
+        "decision.",
+        "signal.",
+        "verdict.",
+        "health.word.",
+    )
     for key in en.TEXT:
         is_used = (
             f'"{key}"' in source or f"'{key}'" in source or any(re.fullmatch(pattern, key) for pattern in patterns)

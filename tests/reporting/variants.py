@@ -28,6 +28,10 @@ class Variant:
     """Empty: a run from before data.json."""
     class_names: tuple[str, ...] = FASHION_NAMES
     features: str = "fashion-v1"
+    second: str = ""
+    """A further feature network that both runs were measured with."""
+    memory: bool = True
+    """Whether memorisation was measured."""
     img_shape: tuple[int, int, int] = (1, 28, 28)
     num_train: int = 60_000
     num_test: int = 10_000
@@ -136,7 +140,7 @@ BIRDS = ("barn_owl", "Dress", "great spotted woodpecker")
 FASHION = Variant()
 VARIANTS = {
     "fashion": FASHION,
-    "known": Variant(kind="catalogue"),
+    "known": Variant(kind="catalogue", second="fashion-v1b"),
     "fallback": Variant(
         data="atelier", kind="drawn", class_names=ATELIER_NAMES, features="random-v1", fallback=REASON
     ),
@@ -155,7 +159,7 @@ VARIANTS = {
     ),
     "large": Variant(
         data="faces", kind="own", class_names=tuple(f"person {i}" for i in range(60)), features="own-1a2b3c4d",
-        img_shape=(3, 128, 128), num_train=6000, num_test=1200,
+        img_shape=(3, 128, 128), num_train=6000, num_test=1200, memory=False,
     ),
 }  # fmt: skip
 

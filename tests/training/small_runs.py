@@ -19,6 +19,7 @@ from ganatomy import presets
 from ganatomy.config import TrainConfig, resolve
 from ganatomy.datasets.store import Dataset, ImageStore
 from ganatomy.errors import CheckpointError, DivergedError, Interrupted, StorageError
+from ganatomy.metrics.watch import Watch
 from ganatomy.training.run import create_run, open_run
 from ganatomy.training.session import run_training
 
@@ -46,7 +47,9 @@ def start(folder: Path, preset: str, **changes: object) -> Path:
 def go_on(folder: Path, should_stop=lambda: False) -> list[str]:
     """Train a run folder from where it stands; return what was said."""
     said: list[str] = []
-    for _ in run_training(open_run(folder), dataset(), say=said.append, should_stop=should_stop):
+    run = open_run(folder)
+    watch = Watch(run, dataset(), said.append)
+    for _ in run_training(run, dataset(), say=said.append, should_stop=should_stop, watch=watch):
         pass
     return said
 
@@ -89,7 +92,7 @@ def no_wait(descriptor: int) -> None:
 def process(*arguments, **options):
     """Start `train_in_process` in a new process."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["ganatomy.training.session", "pytest", "torch._dynamo"])
+    processes.set_forkserver_preload(["ganatomy.metrics.watch", "ganatomy.training.session", "pytest", "torch._dynamo"])
     child = processes.Process(target=train_in_process, args=arguments, kwargs=options)
     child.start()
     return child

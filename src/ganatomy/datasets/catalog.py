@@ -131,6 +131,16 @@ def cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "ganatomy"
 
 
+def where(entry: Entry) -> str:
+    """Return in words where a set lies on this machine, or that it does not; nothing is downloaded."""
+    try:
+        return str(find(entry, None, allow_download=False))
+    except NotHereError:
+        return "not here; GANATOMY_OFFLINE forbids the download" if is_offline() else "to be downloaded"
+    except DataError as error:
+        return f"damaged: {error}"
+
+
 def find(entry: Entry, data_dir: Path | None, *, allow_download: bool = True) -> Path | None:
     """Return the folder that holds a set, or None where it is to be downloaded into the cache."""
     if data_dir is not None:

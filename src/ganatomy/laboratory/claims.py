@@ -14,17 +14,13 @@ from typing import Any
 import numpy as np
 
 from .. import rng
-from ..latent.intervals import Array
-from ..latent.priors import PRIORS
 from ..metrics.jackknife import NUM_GROUPS
 from .curve_claims import dcgan_losses, gan_losses
 from .evidence import Evidence
-from .hierarchy import Estimate, counts, over_trainings
-from .number_claims import NUMBER_CLAIMS, about_numbers
+from .hierarchy import Estimate
+from .noise_claims import NUM_DRAWS, best_prior, small_noise
+from .number_claims import NUMBER_CLAIMS, about_numbers, destroyed_quality
 from .rows import cannot, decided, new_row, scope
-
-NUM_DRAWS = 20_000
-"""Draws for intervals that come from standard errors; many, since some lie far out in the tails."""
 
 
 def decide_claims(recipes: Mapping[str, Sequence[Evidence]], seed: int = 0) -> list[dict[str, Any]]:
@@ -40,7 +36,8 @@ def decide_claims(recipes: Mapping[str, Sequence[Evidence]], seed: int = 0) -> l
         `run` is the training's name, with several trainings the recipe's. Value, lo and hi are None where they cannot
         be known, and `reason` says why (else None). Claims about numbers also have `num_dims`, `num_latents`,
         `median` (over the numbers), `num_undefined` and a `control` with its own value, lo, hi and median; claims of
-        several conditions have `parts`, and their row shows the part that decided.
+        several conditions have `parts`, and their row shows the part that decided. A `note` says in words what a
+        verdict had to do without. What more C9 and C10 have is said at `noise_claims`.
     """
     rows = []
     for recipe, trainings in recipes.items():
@@ -56,7 +53,7 @@ def decide_claims(recipes: Mapping[str, Sequence[Evidence]], seed: int = 0) -> l
 
 
 def _of_recipe(claim_id: str, recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[str, Any]:
-    special = {"C2": _size_of_numbers, "C9": _small_noise, "C10": _best_prior}
+    special = {"C2": _size_of_numbers, "C6": destroyed_quality, "C9": small_noise, "C10": best_prior}
     if claim_id in special:
         return special[claim_id](recipe, trainings, seed)
     claim = next(claim for claim in NUMBER_CLAIMS if claim.id == claim_id)
@@ -71,66 +68,6 @@ def _size_of_numbers(recipe: str, trainings: Sequence[Evidence], seed: int) -> d
     used = [training.arrays["all/z"] for training in trainings if training.arrays]
     measured = float(np.mean([np.mean(np.abs(z) > 0.5) for z in used])) if used else None
     return decided(row, Estimate(exact, exact, exact), measured=measured, num_measured=sum(z.size for z in used))
-
-
-def _small_noise(recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[str, Any]:
-    """C9: pairs share no latent, so resampling pairs resamples independent observations."""
-    row = new_row("C9", recipe, trainings, "feature diversity of 0.1 z / that of z", "<=", 0.5)
-    distances = []
-    for training in trainings:
-        small, normal = (training.arrays.get(f"priors/pair_distance/{name}") for name in ("small", "normal"))
-        if small is None or normal is None:
-            return cannot(row, f"the diversity of {training.name} was not measured in feature space.")
-        if not normal.any():
-            return cannot(row, f"all images of {training.name} are the same in feature space: no variety to lose.")
-        distances.append((small.astype(np.float64), normal.astype(np.float64)))
-
-    def one(training: int, num_rows: int, draw: np.random.Generator) -> Array:
-        small, normal = distances[training]
-        weights = counts(draw, num_rows, len(normal))
-        result: Array = (weights @ small) / (weights @ normal)
-        return result
-
-    value = float(np.mean([small.mean() / normal.mean() for small, normal in distances]))
-    samples = over_trainings(len(trainings), one, rng.generator(seed, f"claim-C9-{recipe}"))
-    return decided(row, Estimate.of(value, samples), num_pairs=[len(normal) for _, normal in distances])
-
-
-def _best_prior(recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[str, Any]:
-    """C10: the training's distribution against every other one, by differences on paired latents.
-
-    Each difference's interval comes from its jackknife standard error with Student's t (groups - 1 degrees of
-    freedom), and from the trainings where there are several. The six intervals hold together (Bonferroni: each at
-    1 - 0.05 / 6), so the claim holds only if N(0, I) beats every other noise, and fails only if some other beats it.
-    """
-    row = new_row("C10", recipe, trainings, "smallest Frechet distance of another noise - that of N(0, I)", ">", 0.0)
-    names = [name for name in PRIORS if name != "normal"]
-    tables = [training.record.get("priors", {}).get("frechet") for training in trainings]
-    for training, table in zip(trainings, tables):
-        if not table:
-            return cannot(row, f"no Frechet distances of other noise were measured for {training.name}.")
-    by_prior = [{entry["prior"]: entry for entry in table} for table in tables if table]
-    difference = np.array([[table[name]["difference"] for name in names] for table in by_prior])
-    se = np.array([[table[name]["difference_se"] for name in names] for table in by_prior])
-
-    draw = rng.generator(seed, f"claim-C10-{recipe}")
-    num = len(trainings)
-    picked = draw.integers(num, size=(NUM_DRAWS, num))
-    noise = draw.standard_t(NUM_GROUPS - 1, size=(NUM_DRAWS, num, len(names)))
-    samples = (difference[picked] + se[picked] * noise).mean(axis=1)
-    tail = 0.025 / len(names)
-    lo, hi = np.quantile(samples, [tail, 1 - tail], axis=0)
-    mean = difference.mean(axis=0)
-    # The smallest difference lies between the smallest lower and the smallest upper bound of all of them.
-    nearest = int(mean.argmin())
-    table = [
-        {"prior": name, "difference": float(mean[i]), "lo": float(lo[i]), "hi": float(hi[i])}
-        for i, name in enumerate(names)
-    ]
-    estimate = Estimate(float(mean[nearest]), float(lo.min()), float(hi.min()))
-    normal = float(np.mean([table["normal"]["value"] for table in by_prior]))
-    num_img = [training.record["priors"]["num_img"] for training in trainings]
-    return decided(row, estimate, nearest=names[nearest], normal=normal, num_img=num_img, differences=table)
 
 
 def _score_ratio(gan: Sequence[Evidence], dcgan: Sequence[Evidence], seed: int) -> dict[str, Any]:

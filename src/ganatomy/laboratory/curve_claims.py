@@ -13,7 +13,7 @@ from . import curves
 from .curves import MIN_FIFTH, SETTLED_SDS, Curves
 from .evidence import Evidence
 from .hierarchy import Estimate, Side, decide
-from .rows import cannot, new_row
+from .rows import cannot, combined, new_row
 
 Part = tuple[str, Callable[[Curves, np.ndarray, np.ndarray], Array], Side, float]
 """(statistic in words, function of curves, side, threshold)."""
@@ -68,10 +68,7 @@ def _losses(
     for text, statistic, side, threshold in wanted:
         estimate = curves.estimate(found, statistic, seed, f"{claim_id}-{recipe}-{text}")
         parts.append(_part(text, estimate, side, threshold))
-    verdicts = [part["verdict"] for part in parts]
-    verdict = next((v for v in ("fails", "undecided") if v in verdicts), "holds")
-    shown = parts[verdicts.index(verdict)]
-    return row | shown | {"parts": parts, "num_lines": [len(training.stats) for training in trainings]}
+    return combined(row, parts) | {"num_lines": [len(training.stats) for training in trainings]}
 
 
 def _part(text: str, estimate: Estimate, side: Side, threshold: float) -> dict[str, Any]:

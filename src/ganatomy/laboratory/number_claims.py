@@ -18,7 +18,7 @@ from ..latent.intervals import Array, weighted_means
 from ..latent.measures import entropy
 from .evidence import Evidence
 from .hierarchy import Estimate, Side, passes, share_of_numbers
-from .rows import cannot, decided, new_row
+from .rows import cannot, combined, decided, new_row
 
 Statistic = Callable[[Evidence, float | None, Array], Array]
 """(training, edit value or None for the control, weights [R, N]) -> one number per latent number, [R, D]."""
@@ -46,6 +46,11 @@ def ratio_to_base(measure: str, training: Evidence, value: float | None, weights
 def confidence_change(training: Evidence, value: float | None, weights: Array) -> Array:
     """Return the mean confidence of the edit minus that of the base: [R, D]."""
     return weighted_means(training.of_all("confidence", value) - training.base("confidence"), weights)
+
+
+def precision_change(training: Evidence, value: float | None, weights: Array) -> Array:
+    """Return the precision of the edit minus that of the base: [R, D]."""
+    return weighted_means(training.of_all("precision", value) - training.base("precision"), weights)
 
 
 def entropy_ratio(training: Evidence, value: float | None, weights: Array) -> Array:
@@ -113,6 +118,11 @@ NUMBER_CLAIMS = (
 )
 
 
+PRECISION = NumberClaim("C6", precision_change, "precision - base", "precision", 20.0, "<=", -0.1, ">", 0.5)
+"""The second condition of C6, where precision was measured; the first is in the table above."""
+PART_KEYS = ("statistic", "value", "lo", "hi", "threshold", "side", "verdict", "median", "num_undefined", "control")
+
+
 @dataclass(frozen=True)
 class _Found:
     """The share of numbers that pass, the median of their statistics (None where it says nothing), undefined ones."""
@@ -147,6 +157,28 @@ def about_numbers(claim: NumberClaim, recipe: str, trainings: Sequence[Evidence]
             "median": control.median,
         },
     )
+
+
+def destroyed_quality(recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[str, Any]:
+    """Decide C6 by two conditions: confidence falls, and precision falls.
+
+    A network that sees nonsense can be sure of it, so confidence alone is a weak witness; it decides alone, and the
+    row's `note` says so, where precision was not measured or is too low in the unedited images to fall by the bound.
+    """
+    first = next(claim for claim in NUMBER_CLAIMS if claim.id == "C6")
+    row = about_numbers(first, recipe, trainings, seed)
+    if row["reason"]:
+        return row
+    for training in trainings:
+        if not training.has(PRECISION.measure, PRECISION.value):
+            why = f"precision was not measured for {training.name}"
+            return row | {"note": f"{why}, so confidence alone decides."}
+        base = float(training.base(PRECISION.measure).mean(dtype=np.float64))
+        if base < -PRECISION.bound:
+            why = f"the precision of the unedited images of {training.name} is {base:.3f} and cannot fall by 0.1"
+            return row | {"note": f"{why}, so confidence alone decides."}
+    rows = [row, about_numbers(PRECISION, recipe, trainings, seed)]
+    return combined(row, [{key: each[key] for key in PART_KEYS} for each in rows])
 
 
 def _test(claim: NumberClaim, trainings: Sequence[Evidence], value: float | None, purpose: str, seed: int) -> _Found:

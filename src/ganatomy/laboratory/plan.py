@@ -46,6 +46,8 @@ class Budget:
     """Independent sets of 10,000 samples behind each score."""
     near: tuple[int, int]
     """Sample sets, and images of each, behind kernel distance, precision, recall, density and coverage."""
+    memory: int
+    """Generated images whose nearest training images are looked for."""
     num_latents: int
     """Latents per chosen number and value in the latent experiment."""
     num_latents_all: int
@@ -56,16 +58,16 @@ class Budget:
 
 BUDGETS = {
     "smoke": Budget(
-        nimg={"gan": 6_400, "dcgan": 1_280}, num_pictures=2, num_sets=1, near=(1, 1000), num_latents=16,
-        num_latents_all=2, num_prior=20,
+        nimg={"gan": 6_400, "dcgan": 1_280}, num_pictures=2, num_sets=1, near=(1, 1000), memory=200,
+        num_latents=16, num_latents_all=2, num_prior=20,
     ),
     "quick": Budget(
-        nimg={"gan": 180_000, "dcgan": 180_000}, num_pictures=10, num_sets=3, near=(1, 5000), num_latents=1000,
-        num_latents_all=256, num_prior=2000,
+        nimg={"gan": 180_000, "dcgan": 180_000}, num_pictures=10, num_sets=3, near=(1, 5000), memory=1000,
+        num_latents=1000, num_latents_all=256, num_prior=2000,
     ),
     "full": Budget(
-        nimg={"gan": 3_000_000, "dcgan": 1_500_000}, num_pictures=20, num_sets=5, near=(5, 10_000), num_latents=1000,
-        num_latents_all=256, num_prior=10_000,
+        nimg={"gan": 3_000_000, "dcgan": 1_500_000}, num_pictures=20, num_sets=5, near=(5, 10_000), memory=1000,
+        num_latents=1000, num_latents_all=256, num_prior=10_000,
     ),
 }  # fmt: skip
 

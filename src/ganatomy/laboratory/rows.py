@@ -41,6 +41,16 @@ def decided(row: dict[str, Any], estimate: Estimate, **more: Any) -> dict[str, A
     return row | numbers | {"verdict": decide(estimate, row["side"], row["threshold"])} | more
 
 
+def combined(row: dict[str, Any], parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the row with its conditions, all of which must hold, showing the one that decides.
+
+    That is the first that fails, else the first that is undecided, else the first.
+    """
+    verdicts = [part["verdict"] for part in parts]
+    verdict = next((each for each in ("fails", "undecided") if each in verdicts), "holds")
+    return row | parts[verdicts.index(verdict)] | {"parts": list(parts)}
+
+
 def cannot(row: dict[str, Any], reason: str, **more: Any) -> dict[str, Any]:
     """Return the row undecided, with the reason in words."""
     return row | {"reason": reason} | more

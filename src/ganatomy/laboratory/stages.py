@@ -13,13 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import device, files
+from .. import device, files, images
 from ..datasets.store import Dataset
 from ..errors import Interrupted
 from ..latent import dissection
 from ..latent.dissection import DissectConfig
+from ..latent.real import NUM_REAL, RealImages
 from ..metrics import evaluate
-from ..metrics.features import features_for
+from ..metrics.features import features_for, features_named
+from ..metrics.network import FeatureNetwork
+from ..metrics.reference import Reference
+from ..metrics.watch import Watch
 from ..models import registry
 from ..progress import Progress
 from ..training import session
@@ -33,18 +37,36 @@ Show = Callable[[Iterator[Any], str], Any]
 
 
 def measure_run(
-    run: Run, dataset: Dataset, *, seed: int, num_sets: int, near: tuple[int, int] | None = None
+    run: Run,
+    dataset: Dataset,
+    *,
+    seed: int,
+    num_sets: int,
+    near: tuple[int, int] | None = None,
+    memory: int | None = evaluate.NUM_MEMORY,
+    features: str | FeatureNetwork | None = None,
 ) -> Iterator[Progress | dict[str, Any]]:
-    """Measure a run's newest snapshot; writes measure.json and a line of metrics.jsonl, yields the record last."""
-    nimg = run.snapshot_nimg
+    """Measure a run's newest snapshot; writes measure.json and a line of metrics.jsonl, yields the record last.
+
+    The closest pairs of the memorisation become nearest.png and nearest-features.png. `features` is the name of another
+    network than the data's own, or a network; its files are measure-<network>.json and nearest-features-<network>.png.
+    """
+    nimg, z_dim = run.snapshot_nimg, run.config.z_dim
+    own = features_for(dataset)
+    network = own if features is None else features_named(features, dataset)
+    suffix = "" if (network.name, network.sha256) == (own.name, own.sha256) else f"-{network.name}"
     G = run.generator(run.config.device)
-    features = features_for(dataset)
-    for record in evaluate.measure(G, run.config.z_dim, dataset, features, seed=seed, num_sets=num_sets, near=near):
+    sizes: evaluate.Sizes = {"num_sets": num_sets, "near": near, "memory": memory}
+    for record in evaluate.measure(G, z_dim, dataset, network, seed=seed, **sizes):
         if isinstance(record, Progress):
             yield record
             continue
+        for kind, found in (record["memorisation"] or {}).items():
+            if kind == "features" or not suffix:
+                name = {"pixels": "nearest.png", "features": f"nearest-features{suffix}.png"}[kind]
+                images.save_png(run.folder / name, evaluate.pair_sheet(G, z_dim, dataset, seed, found["pairs"]))
         result = {"run": run.name, "nimg": nimg, **record}
-        files.write_json(run.folder / "measure.json", result)
+        files.write_json(run.folder / f"measure{suffix}.json", result)
         files.append_jsonl(run.folder / "metrics.jsonl", result)
         yield result
 
@@ -54,25 +76,39 @@ def measure_lines(record: dict[str, Any]) -> str:
     lines = [f"{record['run']} at {record['nimg']:,} images"]
     for name, score in record["scores"].items():
         noise = {"sample sets": f"sd over {score['num_sets']} sets", "jackknife": "jackknife error of one set"}
+        floor = "unknown" if score["floor"] is None else f"{score['floor']:.4g}"
         spread = "" if score["spread"] is None else f"+- {score['spread']:.3g}, {noise[score['spread_by']]}; "
         lines.append(
             f"  {name} = {score['value']:.4g} ({spread}{score['num_gen']:,} generated against {score['num_real']:,} "
-            f"{score['split']} images; floor, real against real: {score['floor']:.4g})"
+            f"{score['split']} images; floor, real against real: {floor})"
         )
     if record["classes"]:
         missing = ", ".join(record["classes"]["missing"]) or "none"
         lines.append(f"  classes under {record['classes']['share_min']:.0%} of the samples: {missing}")
         lines.append(f"  median confidence: {record['confidence']['median']:.3f}")
+    for kind, found in (record.get("memorisation") or {}).items():
+        lines.append(
+            f"  copies, in {kind}: {found['too_close']:.1%} of {found['num_gen']:,} images are nearer to a training "
+            f"image than 99% of {found['num_test']:,} test images are ({found['num_train']:,} training images; "
+            f"fresh real images: about {found['expected']:.1%}, by chance up to {found['limit']:.1%})"
+        )
     return "\n".join([*lines, *([f"  {record['message']}"] if record.get("message") else [])])
 
 
-def dissect_run(run: Run, dataset: Dataset, config: DissectConfig) -> Iterator[Progress | dict[str, Any]]:
-    """Run the latent experiment on a run's newest snapshot; writes the dissect/ folder, yields the record last."""
+def dissect_run(
+    run: Run, dataset: Dataset, config: DissectConfig, num_real: int = NUM_REAL
+) -> Iterator[Progress | dict[str, Any]]:
+    """Run the latent experiment on a run's newest snapshot; writes the dissect/ folder, yields the record last.
+
+    The first `num_real` test images serve for precision, recall and kernel distance, all of them for Frechet distances.
+    """
     features = features_for(dataset)
+    reference = Reference(dataset, features, num_real)
+    moments = evaluate.real_moments(dataset, features, "test")
     yield from dissection.dissect(
         run.generator(run.config.device), run.config.z_dim, config, run.folder / "dissect",
         run=run.name, nimg=run.snapshot_nimg, features=features,
-        real=evaluate.real_moments(dataset, features, "test"),
+        real=RealImages(moments, reference.features, reference.radii),
     )  # fmt: skip
 
 
@@ -95,13 +131,18 @@ def run_lab(
             command = _train_command(plan, preset, dataset)
             run = create_run(run_folder, plan.train_config(preset, dataset), command, dataset.describe())
         if not run.is_finished:
-            show(session.run_training(run, dataset, say=say, should_stop=should_stop), f"train {name}")
+            watch = Watch(run, dataset, say)
+            training = session.run_training(run, dataset, say=say, should_stop=should_stop, watch=watch)
+            show(training, f"train {name}")
         if not (run.folder / "measure.json").exists():
             sizes = plan.sizes
-            measuring = measure_run(run, dataset, seed=plan.seed, num_sets=sizes.num_sets, near=sizes.near)
+            measuring = measure_run(
+                run, dataset, seed=plan.seed, num_sets=sizes.num_sets, near=sizes.near, memory=sizes.memory
+            )
             _timed(run, "measure", show, stoppable(measuring, should_stop))
         if not (run.folder / "dissect" / dissection.RECORD_NAME).exists():
-            dissecting = dissect_run(run, dataset, dissect_config(plan))
+            num_real = min(NUM_REAL, plan.sizes.near[1])
+            dissecting = dissect_run(run, dataset, dissect_config(plan), num_real)
             _timed(run, "dissect", show, stoppable(dissecting, should_stop))
 
 
@@ -199,6 +240,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "scores": measured["scores"],
         "classes": measured["classes"],
         "confidence": measured["confidence"],
+        "memorisation": measured.get("memorisation"),
     }
 
 

@@ -20,16 +20,18 @@ from ..models.generate import CHUNK, generate
 from .edits import redraw, set_number
 from .intervals import num_defined, percentile_interval, weighted_means
 from .measures import Resamples, Seen, available, resamples, top_class
+from .real import RealImages
 
 SIGNIFICANT_DIGITS = 6
 
 
 @dataclass(frozen=True)
 class Lens:
-    """A generator in eval mode and the feature network (or None) that looks at its images."""
+    """A generator in eval mode, the feature network (or None) that looks at its images, what that saw in real ones."""
 
     G: nn.Module
     features: FeatureNetwork | None
+    real: RealImages | None = None
 
     def generate(self, z: Tensor) -> Tensor:
         """Return the images of latents [N, z_dim] as uint8 [N, C, H, W]."""
@@ -41,7 +43,8 @@ class Lens:
         if self.features is None:
             return Seen(img_u8)
         features, probabilities = self.features.extract(img_u8, chunk=CHUNK)
-        return Seen(img_u8, features, probabilities if self.features.class_names else None)
+        is_precise = self.real.hold(features) if self.real and self.real.has_balls else None
+        return Seen(img_u8, features, probabilities if self.features.class_names else None, is_precise)
 
 
 @dataclass
@@ -214,7 +217,7 @@ def edit_rows(found: Numbers, seed: int) -> list[dict[str, Any]]:
     """
     draws = resamples(seed, len(found.z))
     tables: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
-    for measure in available("feature_distance" in found.edit, bool(found.top_classes.size)):
+    for measure in available("feature_distance" in found.edit, bool(found.top_classes.size), "precision" in found.edit):
         if measure.kind == "set":
             triples = found.sets[measure.name]
             full = np.full(triples.shape[:2], len(found.z))

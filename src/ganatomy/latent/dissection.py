@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from .. import files, rng
 from ..errors import ConfigError
 from ..metrics.jackknife import NUM_GROUPS
-from ..metrics.moments import Moments
 from ..metrics.network import FeatureNetwork
 from ..progress import Progress
 from . import codes, priors
 from .atlas import Lens, Numbers, base_rows, edit_rows, measure_numbers
 from .edits import write_figures
 from .measures import MEASURES, available
+from .real import RealImages
 
 RECORD_NAME = "dissect.json"
 ARRAYS_NAME = "atlas.safetensors"
@@ -79,7 +79,7 @@ def dissect(
     run: str,
     nimg: int,
     features: FeatureNetwork | None = None,
-    real: Moments | None = None,
+    real: RealImages | None = None,
 ) -> Iterator[Progress | dict[str, Any]]:
     """Run the latent experiment on one generator and write its folder.
 
@@ -92,27 +92,28 @@ def dissect(
         nimg: images the generator was trained on, for the record.
         features: network for feature measures and, if it knows classes, class measures; what it cannot give is left
             out, and the record says so under `unavailable`. None: no such measures.
-        real: feature moments of the test images for the Frechet distances of the priors, or None.
+        real: what that network sees in the test images, for precision and for the priors' distances, or None.
 
     Yields:
         `Progress` in images, then the record that was written as `dissect.json`.
     """
     check(config, z_dim)
     files.make_folder(folder)
-    lens = Lens(G, features)
+    lens = Lens(G, features, real)
     z = rng.latents(config.seed, "dissect", max(config.num_latents, config.num_latents_all, config.num_codes), z_dim)
     count = _Count(config, z_dim, priors.num_images(config.num_prior_img, features, real))
 
     everything = yield from _numbers(lens, z[: config.num_latents_all], tuple(range(z_dim)), config, count)
     dims = config.dims or codes.choose_dims(config.num_dims, config.pick, z_dim, config.seed, everything.effects())
     chosen = yield from _numbers(lens, z[: config.num_latents], dims, config, count)
-    prior_record, prior_arrays = yield from _priors(lens, real, z_dim, config, count)
+    prior_record, prior_arrays = yield from _priors(lens, z_dim, config, count)
     figures = write_figures(lens.generate, z[: config.num_codes], dims, config.values, folder)
 
     record: dict[str, Any] = {"run": run, "nimg": nimg, "z_dim": z_dim, **asdict(config)}
     record |= {"dims": list(dims), "values": list(config.values), "pick": "given" if config.dims else config.pick}
     class_names = list(features.class_names) if features else []
-    measures = {m.name: m for m in available(features is not None, bool(class_names))}
+    has_balls = features is not None and real is not None and real.has_balls
+    measures = {m.name: m for m in available(features is not None, bool(class_names), has_balls)}
     record |= {"features": features.name if features else None, "class_names": class_names or None}
     record["unavailable"] = [name for name in MEASURES if name not in measures]
     record["measures"] = {m.name: {"unit": m.unit, "kind": m.kind, "doc": m.doc} for m in measures.values()}
@@ -153,10 +154,10 @@ def _numbers(
 
 
 def _priors(
-    lens: Lens, real: Moments | None, z_dim: int, config: DissectConfig, count: _Count
+    lens: Lens, z_dim: int, config: DissectConfig, count: _Count
 ) -> Generator[Progress, None, tuple[dict[str, Any], dict[str, np.ndarray]]]:
     """Yield progress; return (record, arrays)."""
-    for step in priors.measure_priors(lens, real, z_dim, config.seed, config.num_prior_img):
+    for step in priors.measure_priors(lens, z_dim, config.seed, config.num_prior_img):
         if isinstance(step, tuple):
             return step
         yield count.add(step)

@@ -41,11 +41,13 @@ class Seen:
         img_u8: uint8 [N, C, H, W].
         features: float32 [N, F], or None without a network for these data.
         probabilities: float32 [N, K] class probabilities, or None without a network that knows classes.
+        is_precise: float32 [N], 1 where an image lies in the neighbourhood of a real one, or None without real images.
     """
 
     img_u8: Tensor
     features: np.ndarray | None = None
     probabilities: np.ndarray | None = None
+    is_precise: np.ndarray | None = None
 
     def part(self, start: int, stop: int) -> Seen:
         """Return images `start` to `stop`."""
@@ -53,6 +55,7 @@ class Seen:
             self.img_u8[start:stop],
             None if self.features is None else self.features[start:stop],
             None if self.probabilities is None else self.probabilities[start:stop],
+            None if self.is_precise is None else self.is_precise[start:stop],
         )
 
     @cached_property
@@ -64,7 +67,7 @@ class Seen:
 
     def measures(self) -> list[Measure]:
         """Return the measures that can be taken of these images."""
-        return available(self.features is not None, self.probabilities is not None)
+        return available(self.features is not None, self.probabilities is not None, self.is_precise is not None)
 
     @cached_property
     def classes(self) -> np.ndarray:
@@ -125,6 +128,7 @@ class Measure:
     doc: str
     needs_features: bool = False
     needs_classes: bool = False
+    needs_real: bool = False
 
 
 def visible_share(seen: Seen, base: Seen) -> np.ndarray:
@@ -201,6 +205,15 @@ def feature_distance(seen: Seen, base: Seen) -> np.ndarray:
     """Return the Euclidean distance to the base in feature space: [N]."""
     distance: np.ndarray = np.linalg.norm(seen.known_features - base.known_features, axis=1)
     return distance
+
+
+def precision(seen: Seen) -> np.ndarray:
+    """Return 1 where the image lies in feature space in the ball of at least one real test image, else 0: [N].
+
+    A ball reaches to its image's 5th nearest other test image (see `RealImages.hold`); the mean is the precision.
+    """
+    assert seen.is_precise is not None, "precision was asked for without real images"
+    return seen.is_precise
 
 
 def class_counts(seen: Seen, weights: Array) -> Array:
@@ -281,20 +294,32 @@ _ALL = (
         "top_class_share", top_class_share, "set", "share of images", "share of the most frequent class", True, True
     ),
     Measure("feature_distance", feature_distance, "pair", "features", "distance to the base in feature space", True),
+    Measure(
+        "precision",
+        precision,
+        "per_latent",
+        "share of images",
+        "share of images in the ball (k = 5) of a test image",
+        needs_features=True,
+        needs_real=True,
+    ),
 )
 
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
 """All measures by name; later work adds rows."""
 
 
-def available(with_features: bool, with_classes: bool | None = None) -> list[Measure]:
-    """Return the measures that can be taken with or without a feature network, and one that knows classes.
+def available(with_features: bool, with_classes: bool | None = None, with_real: bool | None = None) -> list[Measure]:
+    """Return the measures that can be taken with or without a feature network, one that knows classes, real images.
 
-    `with_classes=None` means that a network, if there is one, knows classes.
+    None means that a network, if there is one, knows classes, and that there are real images for it.
     """
     with_classes = with_features if with_classes is None else with_classes
+    with_real = with_features if with_real is None else with_real
     return [
         measure
         for measure in MEASURES.values()
-        if (with_features or not measure.needs_features) and (with_classes or not measure.needs_classes)
+        if (with_features or not measure.needs_features)
+        and (with_classes or not measure.needs_classes)
+        and (with_real or not measure.needs_real)
     ]

@@ -3,12 +3,15 @@
 The source report says that too small noise reduces variety and that the training distribution is the right noise.
 Here the same standard normal draws are scaled, or mapped number by number onto a uniform or Laplace distribution of
 unit variance, so that all distributions are compared on paired latents.
+
+Less variety alone says little about quality, and one distance alone may have its own taste. So small noise is also
+measured against the test images, and the distributions are ordered by the kernel distance too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,12 +20,17 @@ from torch import Tensor
 
 from .. import rng
 from ..metrics.jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
-from ..metrics.moments import Moments
 from ..metrics.network import FeatureNetwork
+from ..metrics.prdc import K, prdc
 from .atlas import Lens
+from .kernels import KernelScores
 from .measures import NUM_PAIRS, pair_distance
+from .real import RealImages
 
 SMALL_SCALE = 0.1
+SMALL_NAME = "normal x 0.1"
+NUM_SMALL = 2 * NUM_PAIRS
+"""Images of small noise, and of the training's beside it."""
 CHUNK_NIMG = 1000
 
 
@@ -53,16 +61,16 @@ PRIORS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def measure_priors(
-    lens: Lens, real: Moments | None, z_dim: int, seed: int, num_img: int
+    lens: Lens, z_dim: int, seed: int, num_img: int
 ) -> Iterator[int | tuple[dict[str, Any], dict[str, np.ndarray]]]:
-    """Compare latent distributions by feature diversity and by Frechet distance to the test images.
+    """Compare latent distributions by feature diversity and by two distances to the test images.
 
     Args:
-        lens: generator and feature network, which need not know classes.
-        real: feature moments of the test images, or None: then only diversity is measured.
+        lens: generator, feature network, which need not know classes, and the real images; without them only
+            diversity is measured.
         z_dim: numbers in one latent.
         seed: seed of the latents (purpose `priors`).
-        num_img: images per distribution for the Frechet distance (10,000 in `fd10k_test`), at least 20.
+        num_img: images per distribution for the distances (10,000 in `fd10k_test`), at least 20.
 
     Yields:
         How many images were made since the last record; then (record, arrays). Without a feature network the record
@@ -70,17 +78,21 @@ def measure_priors(
 
         The record's `diversity` compares 0.1 z with z over 1,000 pairs, no latent in two of them; `frechet` has one
         row per distribution: `{prior, value, se, difference, difference_se}`, the difference being against `normal`
-        on the same draws, standard errors by the delete-a-group jackknife with 10 groups.
+        on the same draws, standard errors by the delete-a-group jackknife with 10 groups. The same four of the kernel
+        distance are `kernel`, `kernel_se`, `kernel_difference`, `kernel_difference_se`, where there are at least 20
+        real images for it. `small_noise` compares 2,000 images of 0.1 z with those of z, see `_small_noise`.
     """
     if lens.features is None:
         yield {"message": "not measured: there is no feature network for these data."}, {}
         return
-    z = rng.latents(seed, "priors", max(num_img, 2 * NUM_PAIRS), z_dim)
-    pairs = np.arange(2 * NUM_PAIRS).reshape(NUM_PAIRS, 2).T
+    real = lens.real
+    z = rng.latents(seed, "priors", max(num_img, NUM_SMALL), z_dim)
+    pairs = np.arange(NUM_SMALL).reshape(NUM_PAIRS, 2).T
     found: dict[str, np.ndarray] = {}
-    scores: dict[str, tuple[float, np.ndarray]] = {}
-    jobs: dict[str, Tensor] = {"small": SMALL_SCALE * z[: 2 * NUM_PAIRS], "normal": z}
-    if real is not None:
+    few: dict[str, np.ndarray] = {}
+    scores = None if real is None else _Scores(real)
+    jobs: dict[str, Tensor] = {"small": SMALL_SCALE * z[:NUM_SMALL], "normal": z}
+    if scores is not None:
         jobs |= {name: prior(z[:num_img]) for name, prior in PRIORS.items() if name != "normal"}
     for name, latents in jobs.items():
         rows = []
@@ -89,24 +101,25 @@ def measure_priors(
             yield len(part)
         features = np.concatenate(rows)
         if name in ("small", "normal"):
-            found[name] = pair_distance(features, pairs)
-        if real is not None and name != "small":
-            scores[name] = leave_out_scores(features[:num_img], real)
+            found[name], few[name] = pair_distance(features, pairs), features[:NUM_SMALL]
+        if scores is not None and name != "small":
+            scores.add(name, features[:num_img])
     record: dict[str, Any] = {"seed": seed, "diversity": _diversity(found["small"], found["normal"])}
-    if real is None:
+    if real is None or scores is None:
         record["message"] = "no Frechet distances: no real images were given."
     else:
-        record |= {"num_img": num_img, "num_real": real.num, "split": "test", "features": lens.features.name}
-        record |= {"num_groups": NUM_GROUPS, "frechet": _frechet_rows(scores)}
+        record |= {"num_img": num_img, "num_real": real.moments.num, "split": "test", "features": lens.features.name}
+        record |= {"num_groups": NUM_GROUPS, "num_real_kernel": len(real.features), "frechet": scores.rows(PRIORS)}
+        record["small_noise"] = _small_noise(few, real)
     yield record, {f"priors/pair_distance/{name}": array for name, array in found.items()}
 
 
-def num_images(num_img: int, features: FeatureNetwork | None, real: Moments | None) -> int:
+def num_images(num_img: int, features: FeatureNetwork | None, real: RealImages | None) -> int:
     """Return how many images `measure_priors` will make, for progress."""
     if features is None:
         return 0
     others = (len(PRIORS) - 1) * num_img if real is not None else 0
-    return 2 * NUM_PAIRS + max(num_img, 2 * NUM_PAIRS) + others
+    return NUM_SMALL + max(num_img, NUM_SMALL) + others
 
 
 def _features(lens: Lens, z: Tensor) -> np.ndarray:
@@ -125,12 +138,49 @@ def _diversity(small: np.ndarray, normal: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _frechet_rows(scores: dict[str, tuple[float, np.ndarray]]) -> list[dict[str, Any]]:
-    value, leave_outs = scores["normal"]
-    rows = []
-    for name in PRIORS:
-        other, other_leave_outs = scores[name]
-        row = {"prior": name, "value": other, "se": jackknife_se(other_leave_outs)}
-        row |= {"difference": other - value, "difference_se": jackknife_se(other_leave_outs - leave_outs)}
-        rows.append(row)
-    return rows
+class _Scores:
+    """Both distances to the real images of paired sets of features, each with its leave-outs."""
+
+    def __init__(self, real: RealImages):
+        self._moments = real.moments
+        self._kernel = KernelScores(real.features) if len(real.features) >= 2 * NUM_GROUPS else None
+        self._found: dict[str, dict[str, tuple[float, np.ndarray]]] = {}
+
+    def add(self, name: str, features: np.ndarray) -> None:
+        """Measure features [N, F], N >= 20."""
+        self._found[name] = {"": leave_out_scores(features, self._moments)}
+        if self._kernel is not None:
+            self._found[name]["kernel"] = self._kernel.leave_outs(features)
+
+    def rows(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the rows of these sets in order, differences against `normal`."""
+        rows = []
+        for name in names:
+            row: dict[str, Any] = {"prior": name}
+            for kind, (value, leave_outs) in self._found[name].items():
+                of_normal, of_normal_leave_outs = self._found["normal"][kind]
+                start = f"{kind}_" if kind else ""
+                row |= {kind or "value": value, f"{start}se": jackknife_se(leave_outs)}
+                row[f"{start}difference"] = value - of_normal
+                row[f"{start}difference_se"] = jackknife_se(leave_outs - of_normal_leave_outs)
+            rows.append(row)
+        return rows
+
+
+def _small_noise(features: dict[str, np.ndarray], real: RealImages) -> dict[str, Any]:
+    """Return what 2,000 images of `small` noise and of `normal` are worth beside real ones.
+
+    `rows` has one per noise as in `frechet`, with `precision` and `recall` where there are enough real images: a low
+    recall says that variety is lost, a low precision that the images are no longer like real ones.
+    """
+    scores = _Scores(real)
+    for name, rows in features.items():
+        scores.add(name, rows)
+    record: dict[str, Any] = {"scale": SMALL_SCALE, "num_img": NUM_SMALL, "num_real_near": len(real.radii), "k": K}
+    record["rows"] = scores.rows(features)
+    for row in record["rows"]:
+        if real.has_balls:
+            found = prdc(features[row["prior"]], real.features, real_radii=real.radii)
+            row |= {"precision": found.precision, "recall": found.recall}
+        row["prior"] = SMALL_NAME if row["prior"] == "small" else row["prior"]
+    return record

@@ -8,6 +8,7 @@ pass more layers of stride 2, until the map is at most 7x7.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -124,7 +125,41 @@ class Trunk(nn.Module):
                 module.fold()
 
 
-class Classifier(Trunk):
+class ClassNetwork(nn.Module):
+    """What every network learnt from classes has, whatever it is made of."""
+
+    kind: ClassVar[str]
+    """The card's `network`."""
+    num_features: ClassVar[int]
+    architecture: ClassVar[str]
+    feature_layer: ClassVar[str]
+    """Both are words for the card."""
+    img_shape: tuple[int, int, int]
+    logits: nn.Linear
+    """From the features to the logits of the K classes."""
+    factors: nn.Linear | None
+    """From the features to the logits of the data's factors, where those are known."""
+
+    def features(self, img: Tensor) -> Tensor:
+        """float32 [N, C, H, W] in [-1, 1] -> features, float32 [N, F]."""
+        raise NotImplementedError
+
+    def fold(self) -> None:
+        """Prepare for evaluation only, changing nothing but the time; here there is nothing to do."""
+
+    def forward(self, img: Tensor) -> Tensor:
+        """float32 [N, C, H, W] in [-1, 1] -> class logits, float32 [N, K]."""
+        logits: Tensor = self.logits(self.features(img))
+        return logits
+
+    def predict_factors(self, features: Tensor) -> Tensor:
+        """Features, float32 [N, F] -> factors, float32 [N, num_factors] in [0, 1]."""
+        assert self.factors is not None, "this network was made without factors"
+        estimate: Tensor = self.factors(features).sigmoid()
+        return estimate
+
+
+class Classifier(Trunk, ClassNetwork):
     """The trunk with class logits and, where the data's true factors are known, an estimate of each of them.
 
     Args:
@@ -136,18 +171,11 @@ class Classifier(Trunk):
         DataError: images of another shape.
     """
 
+    kind, num_features = "residual", NUM_FEATURES
+    architecture = "residual convolutional classifier, see ganatomy/metrics/classifier.py"
+    feature_layer = "after the last ReLU, one number per channel"
+
     def __init__(self, num_classes: int, img_shape: tuple[int, int, int] = (1, 28, 28), num_factors: int = 0):
         super().__init__(img_shape)
         self.logits = nn.Linear(NUM_FEATURES, num_classes)
         self.factors = nn.Linear(NUM_FEATURES, num_factors) if num_factors else None
-
-    def forward(self, img: Tensor) -> Tensor:
-        """float32 [N, C, H, W] in [-1, 1] -> class logits, float32 [N, num_classes]."""
-        logits: Tensor = self.logits(self.features(img))
-        return logits
-
-    def predict_factors(self, features: Tensor) -> Tensor:
-        """Features, float32 [N, 128] -> factors, float32 [N, num_factors] in [0, 1]."""
-        assert self.factors is not None, "this network was made without factors"
-        estimate: Tensor = self.factors(features).sigmoid()
-        return estimate

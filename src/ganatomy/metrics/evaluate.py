@@ -3,28 +3,31 @@
 Protocol: `num_sets` independent sets of 10,000 generated images, each against all test images. Latents are a
 function of (seed, set) only. Real and generated images pass through the same uint8 storage and the same feature
 network. The floor is the distance of held-out real images (last of the training split, not used to train the
-network) to the test images: what a perfect generator would score. A network that knows no classes gives distances
-only.
+network) to the test images: what a perfect generator would score. A network that knows no classes, or others than the
+data have, gives distances only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from .. import rng
+from .. import images, rng
 from ..datasets.store import Dataset
 from ..errors import ConfigError, DataError
 from ..models.generate import generate
 from ..progress import Progress
 from . import modes
 from .bias import bias_curve
-from .features import cannot_train
+from .features import cannot_train, features_for
 from .frechet import frechet
 from .jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
+from .memorisation import memory_record
+from .memory_reference import MemoryReference
 from .moments import Moments, moments_of
 from .near import count_name, near_scores
 from .network import FeatureNetwork
@@ -32,6 +35,8 @@ from .reference import Reference
 from .splits import Split, real_features, real_images
 
 NUM_GEN = 10_000
+NUM_MEMORY = 1000
+"""Generated images whose nearest training images are looked for, unless another number is asked for."""
 CHUNK_NIMG = 1000
 """Images between two progress records."""
 
@@ -63,27 +68,33 @@ def score_name(features: FeatureNetwork, num_gen: int = NUM_GEN) -> str:
     return f"fd{count_name(num_gen)}_test[{features.name}]"
 
 
+class Sizes(TypedDict, total=False):
+    """How much is generated, and how much of it each measure looks at."""
+
+    num_sets: int
+    """Independent sets (default 1)."""
+    num_gen: int
+    """Images of a set (default 10,000)."""
+    near: tuple[int, int] | None
+    """Sets, and images of each, for the kernel distance and the neighbourhoods; None, the default: all."""
+    memory: int | None
+    """First images of the first set whose nearest training images are looked for; None, the default: not at all."""
+
+
 def measure(
-    G: nn.Module,
-    z_dim: int,
-    dataset: Dataset,
-    features: FeatureNetwork | None,
-    *,
-    seed: int,
-    num_sets: int = 1,
-    num_gen: int = NUM_GEN,
-    near: tuple[int, int] | None = None,
+    G: nn.Module, z_dim: int, dataset: Dataset, features: FeatureNetwork | None, *, seed: int, **sizes: Unpack[Sizes]
 ) -> Iterator[Progress | dict[str, Any]]:
     """Yield `Progress` in generated images, then the result.
 
     G must be in eval mode. The result has the keys of `measure.json` without `run` and `nimg`: `features`,
-    `seed`, `scores`, `classes`, `confidence` and `message` (None, or in words what was not measured). Scores
-    hold the mean over the sets, all `values` and the noise of one set, `spread`: their sample standard deviation, or
-    for a single set its jackknife standard error (`spread_by` says which; None for fewer than 20 images);
-    classes and confidence are those of the first set, and None with a network that knows no classes. `features=None`
-    gives the same record with nothing measured. `near` is (sets, images per set) for the kernel distance and the
-    neighbourhoods, None for all. A wrong number of sets or images is a `ConfigError`.
+    `seed`, `scores`, `classes`, `confidence`, `memorisation` and `message` (None, or in words what was not measured).
+    Scores hold the mean over the sets, all `values` and the noise of one set, `spread`: their sample standard
+    deviation, or for a single set its jackknife standard error (`spread_by` says which; None for fewer than 20 images);
+    classes and confidence are those of the first set, and None with a network that does not know the data's classes.
+    `features=None` gives the same record with nothing measured. A wrong number of sets or images is a `ConfigError`.
     """
+    num_sets, num_gen = sizes.get("num_sets", 1), sizes.get("num_gen", NUM_GEN)
+    memory = max(0, min(sizes.get("memory") or 0, num_gen))
     if num_sets < 1 or num_gen < 2:
         raise ConfigError(
             f"{num_sets} sets of {num_gen} images were asked for; at least 1 set of at least 2 images is needed."
@@ -99,37 +110,70 @@ def measure(
     reference = real_moments(dataset, features, "test")
     sets = []
     for index in range(num_sets):
-        for step in _sample_set(G, rng.LatentStream(seed, f"measure-{index}", z_dim), features, num_gen):
+        for step in _sample_set(G, _latents(seed, index, z_dim), features, num_gen, 0 if index else memory):
             if isinstance(step, int):
                 yield Progress(index * num_gen + step, num_sets * num_gen)
             else:
                 sets.append(step)
-    first_features, first_probabilities = sets[0]
-    near_sets, num_near = near or (num_sets, num_gen)
-    near_rows = [rows[:num_near] for rows, _ in sets[:near_sets]]
-    scores = {score_name(features, num_gen): _frechet_score([rows for rows, _ in sets], dataset, features)}
+    first = sets[0]
+    near_sets, num_near = sizes.get("near") or (num_sets, num_gen)
+    near_rows = [each.features[:num_near] for each in sets[:near_sets]]
+    scores = {score_name(features, num_gen): _frechet_score([each.features for each in sets], dataset, features)}
+    has_classes = _knows_classes(features, dataset)
     yield {
         "features": {"name": features.name, "sha256": features.sha256, "test_accuracy": features.test_accuracy},
         "seed": seed,
         "scores": scores | near_scores(near_rows, Reference(dataset, features, num_near), features.name),
-        "bias": bias_curve(first_features, reference) if num_gen >= 20 else None,
-        "classes": _classes(features, first_probabilities, dataset) if features.class_names else None,
-        "confidence": modes.confidence_summary(first_probabilities) if features.class_names else None,
-        "message": None if features.class_names else _no_classes(dataset, features),
-    }
+        "bias": bias_curve(first.features, reference) if num_gen >= 20 else None,
+        "classes": _classes(features, first.probabilities, dataset) if has_classes else None,
+        "confidence": modes.confidence_summary(first.probabilities) if has_classes else None,
+        "memorisation": memory_record(
+            first.img, first.features[:memory], MemoryReference(dataset, features, memory)
+        ) if memory else None,
+        "message": None if has_classes else _no_classes(dataset, features),
+    }  # fmt: skip
+
+
+def pair_sheet(
+    G: nn.Module, z_dim: int, dataset: Dataset, seed: int, pairs: list[dict[str, Any]], gap_px: int = 2
+) -> np.ndarray:
+    """Return the closest pairs of a measurement as one picture, uint8 [2 H + gap, W] or [2 H + gap, W, 3].
+
+    `pairs` are those of `memorisation` by that seed; the generated images, made again, stand above their training
+    images, the closest on the left.
+    """
+    stream = _latents(seed, 0, z_dim)
+    gen = generate(G, torch.cat([stream.z(pair["gen"], 1) for pair in pairs]))
+    real = dataset.train.images[[pair["train"] for pair in pairs]]
+    return images.grid(torch.cat([gen, real]), num_columns=len(pairs), gap_px=gap_px)
+
+
+def _latents(seed: int, index: int, z_dim: int) -> rng.LatentStream:
+    return rng.LatentStream(seed, f"measure-{index}", z_dim)
+
+
+class _Sampled(NamedTuple):
+    features: np.ndarray
+    """[num_gen, F]."""
+    probabilities: np.ndarray
+    """[num_gen, K]."""
+    img: Tensor
+    """The first images, uint8 [num_kept, C, H, W]."""
 
 
 def _sample_set(
-    G: nn.Module, latents: rng.LatentStream, features: FeatureNetwork, num_gen: int
-) -> Iterator[int | tuple[np.ndarray, np.ndarray]]:
-    """Yield how many images are done, then (features [num_gen, F], probabilities [num_gen, K])."""
-    parts = []
+    G: nn.Module, latents: rng.LatentStream, features: FeatureNetwork, num_gen: int, num_kept: int
+) -> Iterator[int | _Sampled]:
+    """Yield how many images are done, then what they are."""
+    parts, kept = [], []
     for start in range(0, num_gen, CHUNK_NIMG):
         z = latents.z(start, min(CHUNK_NIMG, num_gen - start))
-        parts.append(features.extract(generate(G, z)))
+        img = generate(G, z)
+        parts.append(features.extract(img))
+        kept.append(img[: max(0, num_kept - start)])
         yield start + len(z)
     gen_features, probabilities = (np.concatenate(each) for each in zip(*parts))
-    yield gen_features, probabilities
+    yield _Sampled(gen_features, probabilities, torch.cat(kept))
 
 
 def _frechet_score(sets: list[np.ndarray], dataset: Dataset, features: FeatureNetwork) -> dict[str, Any]:
@@ -159,7 +203,7 @@ def _spread(values: list[float], gen_features: np.ndarray, reference: Moments) -
 
 def _classes(features: FeatureNetwork, probabilities: np.ndarray, dataset: Dataset) -> dict[str, Any]:
     counts = modes.class_counts(probabilities)
-    labels = dataset.test.labels
+    labels = dataset.test.labels if dataset.class_names else None
     real = None if labels is None else np.bincount(labels.numpy(), minlength=len(counts))
     return {
         "names": list(features.class_names),
@@ -172,8 +216,21 @@ def _classes(features: FeatureNetwork, probabilities: np.ndarray, dataset: Datas
     }
 
 
+def _knows_classes(features: FeatureNetwork, dataset: Dataset) -> bool:
+    """Whether a network's classes say something about a data set: they are the same, or the data have none."""
+    return bool(features.class_names) and dataset.class_names in ((), tuple(features.class_names))
+
+
 def _no_classes(dataset: Dataset, features: FeatureNetwork) -> str:
+    if features.class_names:
+        return (
+            f"classes and confidence were not measured, for the feature network {features.name} knows other classes "
+            f"than {dataset.name} has."
+        )
     start = f"classes and confidence were not measured, for the feature network {features.name} knows no classes"
+    own = features_for(dataset)
+    if own.class_names:
+        return f"{start}; {own.name}, the network of {dataset.name}, knows them: measure with it."
     reason = cannot_train(dataset)
     if reason:
         return f"{start} and no other can be trained: {reason}."
@@ -187,5 +244,6 @@ def _nothing_measured(dataset: Dataset, seed: int) -> dict[str, Any]:
         "scores": {},
         "classes": None,
         "confidence": None,
+        "memorisation": None,
         "message": f"no feature network is known for the data set {dataset.name}, so its generator was not scored.",
     }

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .. import images, rng
 from ..errors import ConfigError, DivergedError
-from .classifier import Classifier
+from .classifier import ClassNetwork
 from .network import limit_chunk
 
 SCORE_CHUNK = 500
@@ -43,13 +43,15 @@ class FeatureRecipe:
     rise: float = 0.2
     """Share of the steps in which the learning rate rises."""
     momentum: float = 0.9
-    """Nesterov momentum of SGD."""
+    """Nesterov momentum of SGD; of AdamW the share kept of the mean gradient (beta1)."""
     weight_decay: float = 3e-4
-    """Weight decay of SGD."""
+    """Weight decay of the optimizer (of AdamW decoupled from the gradient)."""
     label_smoothing: float = 0.0
     """None, so that the class probabilities can be read as confidences."""
     history: str = "first recipe"
     """Earlier recipes whose test accuracy was looked at before this one."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """SGD with Nesterov momentum, or AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101); cards without it: sgd."""
 
     def __post_init__(self) -> None:
         if self.num_epochs < 1 or self.batch_size < 2:
@@ -57,6 +59,11 @@ class FeatureRecipe:
                 f"num_epochs is {self.num_epochs} and batch_size {self.batch_size}; at least 1 epoch and 2 images per "
                 "step are needed."
             )
+
+
+def complete(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a written recipe with the defaults of what earlier versions did not know yet."""
+    return asdict(FeatureRecipe(data="", num_epochs=1)) | record
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ def factor_loss(estimate: Tensor, factors: Tensor, applies: Tensor) -> Tensor:
     return ((estimate - factors).square() * applies).sum() / applies.sum().clamp(min=1)
 
 
-def batch_loss(net: Classifier, img: Tensor, wanted: Examples, label_smoothing: float) -> Tensor:
+def batch_loss(net: ClassNetwork, img: Tensor, wanted: Examples, label_smoothing: float) -> Tensor:
     """Return the cross entropy of the classes, plus the factor loss where there are factors, of images in [-1, 1]."""
     features = net.features(img)
     loss = F.cross_entropy(net.logits(features), wanted.labels, label_smoothing=label_smoothing)
@@ -124,7 +131,7 @@ def learning_rate(recipe: FeatureRecipe, step: int, num_steps: int) -> float:
 
 
 @torch.inference_mode()
-def score(net: Classifier, examples: Examples) -> dict[str, float]:
+def score(net: ClassNetwork, examples: Examples) -> dict[str, float]:
     """Return accuracy and mean confidence (highest class probability) in evaluation mode, rounded to 1e-4.
 
     With factors there is also `factor_rmse`, the root mean squared error over the factors that apply.
@@ -145,6 +152,21 @@ def score(net: Classifier, examples: Examples) -> dict[str, float]:
     return found
 
 
+SLOTS: dict[type[torch.optim.Optimizer], tuple[str, ...]] = {
+    torch.optim.SGD: ("momentum_buffer",),
+    torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"),
+}
+"""What an optimizer remembers of every weight."""
+
+
+def make_optimizer(net: ClassNetwork, recipe: FeatureRecipe) -> torch.optim.Optimizer:
+    """Return the recipe's optimizer of all the network's weights."""
+    rate, decay = recipe.max_lr, recipe.weight_decay
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(net.parameters(), rate, betas=(recipe.momentum, 0.999), weight_decay=decay)
+    return torch.optim.SGD(net.parameters(), rate, momentum=recipe.momentum, weight_decay=decay, nesterov=True)
+
+
 class FeatureState:
     """Everything that changes while a feature network is trained: what a checkpoint of it holds.
 
@@ -154,11 +176,9 @@ class FeatureState:
 
     keep_checkpoints = 2
 
-    def __init__(self, net: Classifier, recipe: FeatureRecipe):
-        self.net: Classifier = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = torch.optim.SGD(
-            net.parameters(), recipe.max_lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
-        )
+    def __init__(self, net: ClassNetwork, recipe: FeatureRecipe):
+        self.net: ClassNetwork = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = make_optimizer(net, recipe)
         self.cur_nimg = 0
         self.best: dict[str, Tensor] = {}
         """Weights of the epoch with the highest held-out accuracy so far (of several, the last)."""
@@ -217,8 +237,11 @@ class FeatureState:
         self.best = {key: torch.empty_like(value).copy_(tensors[f"best.{key}"]) for key, value in own.items()}
         slots: dict[int, dict[str, Tensor]] = {}
         for index, weight in enumerate(self.net.parameters()):
-            momentum = tensors[f"optimizer.{index}.momentum_buffer"]
-            slots[index] = {"momentum_buffer": torch.empty_like(weight.detach()).copy_(momentum)}
+            slots[index] = {}
+            for slot in SLOTS[type(self.optimizer)]:
+                kept = tensors[f"optimizer.{index}.{slot}"]
+                # As above; the count of steps is a single number and has no layout.
+                slots[index][slot] = torch.empty_like(weight.detach()).copy_(kept) if kept.ndim else kept.clone()
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
         self.epochs = [dict(record) for record in counters["epochs"]]
         self.cur_nimg = int(counters["cur_nimg"])

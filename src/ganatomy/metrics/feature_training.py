@@ -27,14 +27,15 @@ from ..errors import CheckpointError, ConfigError, DataError, Interrupted, RunEr
 from ..progress import Progress
 from ..training import checkpoint
 from . import evaluate
-from .classifier import NUM_FEATURES, Classifier, check_shape
-from .feature_learning import Examples, FeatureRecipe, FeatureState, score, train_epoch
+from .classifier import Classifier, ClassNetwork, check_shape
+from .feature_learning import Examples, FeatureRecipe, FeatureState, complete, score, train_epoch
 from .features import (
     OWN,
     build_network,
     cannot_train,
     features_for,
     find_own,
+    make_network,
     moments_bytes,
     moments_file,
     own_folder,
@@ -59,6 +60,8 @@ class Job:
     """The network's name; None: `own-` and the first digits of its weights' SHA-256."""
     factors: tuple[Tensor, Tensor] | None = None
     """float32 [N, F] in [0, 1] of all training images and a mask [num_classes, F] of those that apply to a class."""
+    network: str = Classifier.kind
+    """What is built, see `features.NETWORKS`."""
     about: dict[str, Any] | None = None
     """What else the card says, such as the command."""
 
@@ -166,7 +169,7 @@ def train_network(
     device.use_threads(num_threads)
     num_factors = job.factors[0].shape[1] if job.factors else 0
     with rng.torch_seeded(job.seed, "features_init"):
-        net = Classifier(len(dataset.class_names), dataset.img_shape, num_factors)
+        net = make_network(job.network, len(dataset.class_names), dataset.img_shape, num_factors)
     state = FeatureState(net, job.recipe)
     try:
         if checkpoint.load_newest(folder, state, say):
@@ -228,12 +231,17 @@ def _split(dataset: Dataset, job: Job) -> tuple[Examples, Examples]:
 def _claim(folder: Path, dataset: Dataset, job: Job) -> int:
     """Note in the folder what is trained, or check that it is the same training; return the CPU threads."""
     path = folder / JOB
-    wanted: dict[str, Any] = {"data_sha256": dataset.sha256, "seed": job.seed, **asdict(job.recipe)}
+    wanted: dict[str, Any] = {
+        "data_sha256": dataset.sha256,
+        "seed": job.seed,
+        "network": job.network,
+        **asdict(job.recipe),
+    }
     if not path.exists():
         num_threads, _ = device.choose_threads(job.num_threads)
         files.write_json(path, wanted | {"num_threads": num_threads})
         return num_threads
-    found = files.read_json(path)
+    found = complete({"network": Classifier.kind} | files.read_json(path))
     if job.num_threads is not None:
         wanted["num_threads"] = job.num_threads
     changed = [f"{key}: {found.get(key)} -> {value}" for key, value in wanted.items() if found.get(key) != value]
@@ -247,7 +255,7 @@ def _claim(folder: Path, dataset: Dataset, job: Job) -> int:
 
 def _is_same(card: dict[str, Any], job: Job) -> bool:
     return (
-        card["recipe"] == asdict(job.recipe)
+        complete(card["recipe"]) == asdict(job.recipe)
         and card["seed"] == job.seed
         and job.num_threads in (None, card["num_threads"])
     )
@@ -336,7 +344,7 @@ def to_half(net: nn.Module) -> dict[str, Tensor]:
     return {key: value.contiguous() for key, value in kept.items()}
 
 
-def describe(net: Classifier, data: Dataset) -> dict[str, Any]:
+def describe(net: ClassNetwork, data: Dataset) -> dict[str, Any]:
     """Return the part of the card that the network and its data decide."""
     factors = {"num_factors": net.factors.out_features} if net.factors is not None else {}
     return {
@@ -352,10 +360,11 @@ def describe(net: Classifier, data: Dataset) -> dict[str, Any]:
         },
         "class_names": list(data.class_names),
         "img_shape": list(data.img_shape),
-        "architecture": "residual convolutional classifier, see ganatomy/metrics/classifier.py",
-        "num_features": NUM_FEATURES,
+        "network": net.kind,
+        "architecture": net.architecture,
+        "num_features": net.num_features,
         **factors,
-        "feature_layer": "after the last ReLU, one number per channel",
+        "feature_layer": net.feature_layer,
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "multiply_adds": multiply_adds(net, data.img_shape),
         "stored": "float16",

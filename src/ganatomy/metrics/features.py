@@ -22,15 +22,20 @@ from torch import Tensor
 from .. import files
 from ..datasets import catalog
 from ..datasets.store import Dataset
-from ..errors import DataError, unknown
-from .classifier import NUM_FEATURES, Classifier
+from ..errors import ConfigError, DataError, unknown
+from .classifier import Classifier, ClassNetwork
 from .moments import Moments
-from .network import FeatureNetwork
+from .network import FeatureNetwork, check_network
+from .plain_classifier import PlainClassifier
 from .random_features import random_network
 
 WEIGHTS = Path(__file__).parent / "weights"
 NETWORK_OF_DATA = {"fashion-mnist": "fashion-v1", "mnist": "mnist-v1", "atelier": "atelier-v1"}
 """Data set -> the shipped feature network trained on it."""
+SECOND_OF_DATA = {"fashion-mnist": "fashion-v1b"}
+"""Data set -> a second network, of another kind, recipe and seed: to see whether a ranking hangs on the first."""
+NETWORKS: dict[str, type[ClassNetwork]] = {net.kind: net for net in (Classifier, PlainClassifier)}
+"""A card's `network` (cards of before the second kind have none and are residual) -> what is built."""
 MIN_CLASSES, MIN_TRAIN = 2, 20
 """Least classes and labelled training images that a network can be trained on."""
 OWN = "own-"
@@ -40,7 +45,7 @@ OWN = "own-"
 class TrainedNetwork(FeatureNetwork):
     """A network trained on the classes of a data set, read from its card and verified weights."""
 
-    def __init__(self, card: dict[str, Any], net: Classifier, known: dict[str, Moments]):
+    def __init__(self, card: dict[str, Any], net: ClassNetwork, known: dict[str, Moments]):
         self.card, self._known = card, known
         self.name, self.sha256 = str(card["name"]), str(card["sha256"])
         self.num_features = int(card["num_features"])
@@ -51,7 +56,7 @@ class TrainedNetwork(FeatureNetwork):
         self._net = net
 
     def compute(self, img: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 [N, C, H, W] in [-1, 1] -> (features [N, F] >= 0, probabilities [N, K])."""
+        """float32 [N, C, H, W] in [-1, 1] -> (features [N, F], probabilities [N, K])."""
         features = self._net.features(img)
         return features, self._net.logits(features).softmax(dim=1)
 
@@ -70,7 +75,8 @@ class TrainedNetwork(FeatureNetwork):
 def read_card(name: str, folder: Path = WEIGHTS) -> dict[str, Any]:
     """Return the card of a network in a folder; a damaged or missing card is a `GanatomyError`."""
     card = files.read_json(folder / f"{name}.json")
-    if card.get("name") != name or card.get("num_features") != NUM_FEATURES:
+    kind = NETWORKS.get(card.get("network", Classifier.kind))
+    if card.get("name") != name or kind is None or card.get("num_features") != kind.num_features:
         raise DataError(_damaged(folder / f"{name}.json", "it is not the card of this network"))
     return card
 
@@ -95,12 +101,25 @@ def build_network(
 ) -> TrainedNetwork:
     """Return the network of a card from its weights (safetensors, any float type), ready to extract features."""
     channels, height, width = card["img_shape"]
-    net = Classifier(len(card["class_names"]), (channels, height, width), card.get("num_factors", 0))
+    kind, num_factors = card.get("network", Classifier.kind), card.get("num_factors", 0)
+    net = make_network(kind, len(card["class_names"]), (channels, height, width), num_factors)
     net.load_state_dict({key: value.float() for key, value in load(weights).items()})
     net = net.eval().requires_grad_(False)
     if fold:
         net.fold()
     return TrainedNetwork(card, net.to(memory_format=torch.channels_last), known or {})  # type: ignore[call-overload]
+
+
+def make_network(kind: str, num_classes: int, img_shape: tuple[int, int, int], num_factors: int = 0) -> ClassNetwork:
+    """Return a new network of a kind in `NETWORKS`, its weights drawn from torch's generator.
+
+    Only the residual kind estimates factors; asking another for them is a `ConfigError`.
+    """
+    if kind == Classifier.kind:
+        return Classifier(num_classes, img_shape, num_factors)
+    if num_factors:
+        raise ConfigError(f"a {kind} feature network estimates no factors; take a {Classifier.kind} one.")
+    return PlainClassifier(num_classes, img_shape)
 
 
 def moments_file(name: str) -> str:
@@ -138,8 +157,9 @@ def _verified(path: Path, sha256: str) -> bytes:
 @functools.cache
 def load_features(name: str) -> TrainedNetwork:
     """Return a shipped feature network by name (`fashion-v1` and the like), verified and ready; read once a process."""
-    if name not in NETWORK_OF_DATA.values():
-        raise unknown("feature network", name, NETWORK_OF_DATA.values())
+    shipped = [*NETWORK_OF_DATA.values(), *SECOND_OF_DATA.values()]
+    if name not in shipped:
+        raise unknown("feature network", name, shipped)
     return read_network(name)
 
 
@@ -160,6 +180,35 @@ def features_for(dataset: Dataset) -> FeatureNetwork:
     folder = own_folder(dataset)
     own = find_own(dataset, folder)
     return _load_own(str(own["name"]), folder) if own else random_network(dataset.img_shape)
+
+
+def features_named(given: str | FeatureNetwork, dataset: Dataset) -> FeatureNetwork:
+    """Return the network of a name (`random-v1`, a shipped one, one that `features train` made) or a given one itself.
+
+    Unknown names, names of other networks, networks for images of another shape, and what is no network are a
+    `GanatomyError` before any work.
+    """
+    own = {path.stem: path.parent for path in sorted(catalog.cache_dir().glob(f"features/*/{OWN}*.json"))}
+    random = random_network(dataset.img_shape)
+    names = [random.name, *NETWORK_OF_DATA.values(), *SECOND_OF_DATA.values(), *own]
+
+    def named(name: str) -> FeatureNetwork:
+        if name == random.name:
+            return random
+        return _load_own(name, own[name]) if name in own else load_features(name)
+
+    if isinstance(given, str) and given not in names:
+        raise unknown("feature network", given, names)
+    network = named(given) if isinstance(given, str) else check_network(given)
+    if tuple(network.img_shape) != dataset.img_shape:
+        ours, theirs = (" x ".join(map(str, shape)) for shape in (network.img_shape, dataset.img_shape))
+        raise ConfigError(
+            f"the feature network {network.name} takes images of {ours} (channels x height x width), those of "
+            f"{dataset.name} are {theirs}, and nothing is resized for a metric; {random.name} takes any."
+        )
+    if network.name in names and network.sha256 != named(network.name).sha256:
+        raise ConfigError(f"another feature network is called {network.name}; give yours a name of its own.")
+    return network
 
 
 def features_reason(dataset: Dataset) -> str:

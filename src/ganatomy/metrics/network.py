@@ -5,6 +5,7 @@ Features are always computed on the CPU in float32, so that a score does not dep
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .. import images
-from ..errors import DataError, GanatomyError
+from ..errors import ConfigError, DataError, GanatomyError
 from .moments import Moments
 
 CHUNK_PX = 2**20
@@ -47,9 +48,9 @@ class FeatureNetwork(ABC):
         """Return features [N, F] and class probabilities [N, K] of uint8 images [N, C, H, W], both float32.
 
         A row depends on its own image only; another `chunk` changes it by less than 1e-5. Images of another
-        type or shape, and features that are not finite, are a `GanatomyError`.
+        type or shape, and features of another shape or that are not finite, are a `GanatomyError`.
         """
-        if img_u8.dtype != torch.uint8 or img_u8.ndim != 4 or tuple(img_u8.shape[1:]) != self.img_shape:
+        if img_u8.dtype != torch.uint8 or img_u8.ndim != 4 or tuple(img_u8.shape[1:]) != tuple(self.img_shape):
             channels, height, width = self.img_shape
             raise DataError(
                 f"the feature network {self.name} takes uint8 images [N, {channels}, {height}, {width}], but got "
@@ -62,14 +63,66 @@ class FeatureNetwork(ABC):
         with torch.inference_mode():
             for start in range(0, len(img_u8), chunk):
                 rows = slice(start, start + chunk)
-                row_features, row_probabilities = self.compute(images.to_float(img_u8[rows].cpu()))
-                features[rows], probabilities[rows] = row_features.numpy(), row_probabilities.numpy()
+                img = images.to_float(img_u8[rows].cpu())
+                given = self.compute(img)
+                features[rows], probabilities[rows] = self._checked(given, len(img))
         if not (np.isfinite(features).all() and np.isfinite(probabilities).all()):
             raise GanatomyError(
                 f"the feature network {self.name} gave NaN or infinite features, so nothing can be measured with it; "
                 "no value was left out. Check its weights."
             )
         return features, probabilities
+
+    def _checked(self, given: object, num: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `compute` gave for `num` images as arrays; NumPy would stretch a wrong shape without a word."""
+        wanted = ((num, self.num_features), (num, len(self.class_names)))
+        parts = given if isinstance(given, tuple) else (given,)
+        shapes = tuple(tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__ for part in parts)
+        if shapes != wanted:
+            raise GanatomyError(
+                f"the feature network {self.name} gave {' and '.join(map(_shown, shapes))} for {num} images; its "
+                f"compute must return two tensors: features {list(wanted[0])} (num_features is {self.num_features}) "
+                f"and probabilities {list(wanted[1])} ({len(self.class_names)} class names)."
+            )
+        features, probabilities = (part.detach().cpu().float().numpy() for part in parts if isinstance(part, Tensor))
+        return features, probabilities
+
+
+def _shown(shape: tuple[int, ...] | str) -> str:
+    return shape if isinstance(shape, str) else str(list(shape))
+
+
+def check_network(network: object) -> FeatureNetwork:
+    """Return a feature network given from outside if it is one and says what it must say of itself.
+
+    Its name becomes part of scores and file names. Anything else is a `ConfigError`.
+    """
+    if isinstance(network, type) and issubclass(network, FeatureNetwork):
+        name = network.__name__
+        raise ConfigError(f"features is the class {name}; give a network made from it: {name}().")
+    if not isinstance(network, FeatureNetwork):
+        raise ConfigError(
+            f"features is of the type {type(network).__name__}; give the name of a feature network or an object of a "
+            "subclass of ganatomy.metrics.network.FeatureNetwork."
+        )
+    missing = [name for name in FeatureNetwork.__annotations__ if not hasattr(network, name)]
+    if missing:
+        raise ConfigError(
+            f"the feature network {type(network).__name__} lacks the attributes {', '.join(missing)}; set them in the "
+            "class or in __init__."
+        )
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", network.name):
+        raise ConfigError(
+            f"the feature network's name is {network.name!r}; it goes into names of scores and files, so use letters, "
+            "digits, '.', '_' and '-'."
+        )
+    if network.num_features < 1 or not network.sha256:
+        raise ConfigError(
+            f"the feature network {network.name} has num_features {network.num_features} and sha256 "
+            f"{network.sha256!r}; at least 1 feature is needed, and a text that says which weights these are: scores "
+            "compare, and features of real images are kept, by it."
+        )
+    return network
 
 
 def limit_chunk(chunk: int, img_u8: Tensor) -> int:

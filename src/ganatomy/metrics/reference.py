@@ -6,6 +6,7 @@ network, split, number) under a name made of both hashes, so another data set or
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +38,7 @@ class Reference:
         self.num_floor = min(num, dataset.num_held_out)
         self._dataset, self._network = dataset, network
         key = f"{VERSION}|{dataset.sha256}|{network.sha256}|{num}"
-        path = catalog.cache_dir() / "references" / f"{files.sha256(key.encode())[:32]}.safetensors"
-        arrays = _read(path)
-        if arrays is None:
-            arrays = self._compute()
-            _write(path, arrays)
+        arrays = kept(key, ("features", "radii", "kernel_floor", "prdc_floor"), self._compute)
         self.features: np.ndarray = arrays["features"]
         """float32 [num, F]."""
         self.radii: np.ndarray = arrays["radii"]
@@ -68,13 +65,25 @@ def _known(value: np.ndarray) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
+def kept(key: str, names: Collection[str], compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the arrays that the cache holds under a key, else compute and keep them.
+
+    The key must say everything that the arrays depend on; arrays of other names are computed again.
+    """
+    path = catalog.cache_dir() / "references" / f"{files.sha256(key.encode())[:32]}.safetensors"
+    arrays = _read(path)
+    if arrays is None or set(arrays) != set(names):
+        arrays = compute()
+        _write(path, arrays)
+    return arrays
+
+
 def _read(path: Path) -> dict[str, np.ndarray] | None:
-    """Return what the cache holds; None where there is nothing whole (it is then computed again)."""
+    """Return what the cache holds; None where there is nothing whole."""
     try:
-        arrays = safetensors.numpy.load(path.read_bytes())
+        return safetensors.numpy.load(path.read_bytes())
     except (OSError, SafetensorError):
         return None
-    return arrays if set(arrays) == {"features", "radii", "kernel_floor", "prdc_floor"} else None
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .records import finite
+from .words import Words, num, percent
 
 Row = dict[str, Any]
 
@@ -97,6 +98,17 @@ class LatentRecord:
             return found if isinstance(found, str) else None
         names: dict[str, str] = found if isinstance(found, dict) else {}
         return next((name for key, name in names.items() if _number(key) == value), None)
+
+
+def worth_items(words: Words, small: Mapping[str, Any], normal: Mapping[str, Any]) -> str:
+    """Say what images of 0.1 z are worth beside those of z: Frechet distance, precision, recall; of what there is."""
+    items = []
+    for name in ("frechet", "precision", "recall"):
+        of_small, of_normal = small.get(name), normal.get(name)
+        if finite(of_small) and finite(of_normal):
+            write = num if name == "frechet" else percent
+            items.append(words(f"worth.{name}", small=write(of_small), normal=write(of_normal)))
+    return words.listing(items)
 
 
 def _number(text: str) -> float | None:

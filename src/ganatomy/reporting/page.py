@@ -15,10 +15,21 @@ import jinja2
 from markupsafe import Markup, escape
 
 from .. import files
-from . import palette, section_claims, section_compare, section_data, section_latent, section_setup, section_training
+from . import (
+    palette,
+    section_claims,
+    section_compare,
+    section_data,
+    section_health,
+    section_latent,
+    section_setup,
+    section_training,
+    section_versus,
+)
 from .blocks import Block, Section
 from .desk import Desk
 from .records import Records, read
+from .versus import VersusDesk, locate, versus_desk
 from .words import Words
 
 
@@ -47,8 +58,26 @@ def sections(desk: Desk) -> list[Section]:
     for run in runs:
         is_split = section_latent.is_split(desk, run)
         found.append(section_latent.measured_section(desk, run) if is_split else section_latent.section(desk, run))
-    found += [section_compare.section(desk), section_claims.section(desk), section_setup.networks_section(desk)]
+    found += [
+        section_health.section(desk),
+        section_compare.section(desk),
+        section_claims.section(desk),
+        section_setup.networks_section(desk),
+    ]
     found.append(section_setup.reproduce_section(desk))
+    return [section for section in found if section]
+
+
+def compared_sections(desk: VersusDesk) -> list[Section]:
+    """Put the page of a comparison together: it leads; every run has its own sections only where there are few runs."""
+    runs = desk.records.runs
+    found: list[Section | None] = [section_versus.section(desk), section_data.section(desk)]
+    if len(runs) <= section_versus.MOST_SHOWN_RUNS:
+        found.append(section_setup.setup_section(desk))
+        for run in runs:
+            found += [section_training.section(desk, run), section_latent.section(desk, run)]
+        found += [section_health.section(desk), section_compare.section(desk, is_told=True)]
+    found += [section_setup.networks_section(desk), section_setup.reproduce_section(desk)]
     return [section for section in found if section]
 
 
@@ -58,11 +87,12 @@ def render(
     """Write report.html, report.md and the figures' own files, and return where they are.
 
     Args:
-        paths: one lab folder, or one or more run folders.
+        paths: one lab folder, one folder of a comparison, or one or more run folders.
         lang: `en` or `zh`.
         title: title of the report; None gives one that names the data.
         author: whose report it is; None leaves the line out.
-        out: folder to write to; else beside lab.json, into the one run folder, or beside several runs.
+        out: folder to write to; else beside lab.json or compare.json, into the one run folder, or beside several runs.
+            Where it holds the compare.json of the same runs, the page leads with the comparison.
 
     Raises:
         RunError: a folder is neither a lab nor a run, or is damaged.
@@ -70,18 +100,20 @@ def render(
         OutputError: the folder cannot be written.
     """
     words = Words(lang)
-    records = read([Path(path) for path in paths], None if out is None else Path(out))
+    folders, target, place = locate([Path(path) for path in paths], None if out is None else Path(out))
+    records = read(folders, target)
     files.make_folder(records.folder)
-    desk = Desk(records, words)
-    told = sections(desk)
-    heading = title or words("page.title", data=desk.all_data)
+    versus = versus_desk(records, words, place) if place else None
+    desk = versus or Desk(records, words)
+    told = compared_sections(versus) if versus else sections(desk)
+    heading = title or (section_versus.page_title(versus) if versus else words("page.title", data=desk.all_data))
     context = {
         "lang": {"en": "en", "zh": "zh-CN"}[lang],
         "t": words,
         "title": heading,
-        "meta": _meta(records, words, author),
+        "meta": _meta(desk.records, words, author),
         "banner": section_data.banner(desk),
-        "headline": section_setup.headline(desk),
+        "headline": section_versus.headline(versus) if versus else section_setup.headline(desk),
         "sections": told,
         "version": str(records.lab.get("version") or _version(records)),
         "theme": palette.css(),

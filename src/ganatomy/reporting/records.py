@@ -54,9 +54,33 @@ class RunRecord:
         return _optional(self.folder / "measure.json") or self.lab
 
     @cached_property
+    def other_measures(self) -> dict[str, dict[str, Any]]:
+        """Measurements with other feature networks than the data's own, measure-<network>.json, by the network's name.
+
+        Only those of the snapshot that measure.json is of.
+        """
+        records = [files.read_json(path) for path in sorted(self.folder.glob("measure-*.json"))]
+        return {
+            str(record["features"]["name"]): record
+            for record in records
+            if record.get("features") and record.get("nimg") == self.measure.get("nimg")
+        }
+
+    @property
+    def memorisation(self) -> dict[str, dict[str, Any]]:
+        """How near generated images come to training images: `pixels` and `features`, empty where not measured."""
+        found = self.measure.get("memorisation")
+        return found if isinstance(found, dict) and {"pixels", "features"} <= set(found) else {}
+
+    @cached_property
     def dissect(self) -> dict[str, Any] | None:
         """dissect/dissect.json."""
         return _optional(self.folder / "dissect" / "dissect.json")
+
+    @cached_property
+    def health(self) -> dict[str, Any] | None:
+        """health.json."""
+        return _optional(self.folder / "health.json")
 
     @cached_property
     def timing(self) -> dict[str, Any]:

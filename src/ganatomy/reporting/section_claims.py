@@ -8,11 +8,17 @@ from typing import Any
 
 from .blocks import Block, Claim, Claims, Para, Part, Result, Scale, Section, Tally
 from .desk import Desk
+from .latents import worth_items
 from .reasons import CLAIMS, told
 from .records import finite
 from .words import num, percent
 
 VERDICTS = ("holds", "fails", "undecided")
+NOTES = (
+    (r"precision was not measured", "claims.alone.unmeasured"),
+    (r"the precision of the unedited images of .* is (?P<base>[\d.]+) and cannot fall", "claims.alone.low"),
+)
+"""How the laboratory says why confidence decides C6 alone (`laboratory.number_claims`)."""
 SHARE_CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8")
 """Claims whose statistic is a share of the latent numbers (C2: of numbers drawn)."""
 
@@ -88,14 +94,32 @@ def interval_of(desk: Desk, row: Mapping[str, Any]) -> str:
 
 
 def parts_of(desk: Desk, row: Mapping[str, Any]) -> tuple[Part, ...]:
-    """Return the conditions of a claim that has several."""
+    """Return the conditions of a claim that has several; of C10 what the other distance says."""
+    claim = str(row.get("id"))
+    named = [(desk.words.name("part", str(part.get("statistic") or "")), part) for part in row.get("parts") or []]
+    kernel = row.get("kernel")
+    if isinstance(kernel, dict):
+        agreed = {"same": kernel.get("num_same_order", "–"), "pairs": kernel.get("num_pairs", "–")}
+        named.append((desk.words("claim.kernel", **agreed), kernel))
     found = []
-    for part in row.get("parts") or []:
+    for text, part in named:
         verdict = verdict_of(part)
-        text = desk.words.name("part", str(part.get("statistic") or ""))
-        value = shown("", part.get("value"))
-        found.append(Part(text, value, interval_of(desk, part), verdict, desk.words(f"verdict.{verdict}")))
+        interval = interval_of(desk, {**part, "id": claim})
+        found.append(Part(text, shown(claim, part.get("value")), interval, verdict, desk.words(f"verdict.{verdict}")))
     return tuple(found)
+
+
+def asides(desk: Desk, row: Mapping[str, Any]) -> list[str]:
+    """Return sentences about a row that its line has no room for: what C6 had to do without, what C9 costs or gains."""
+    words, run = desk.words, run_label(desk, row.get("run"))
+    if row.get("id") == "C6" and finite(row.get("value")) and not row.get("parts"):
+        reason = told(words, str(row.get("note") or ""), NOTES) or words("claims.alone.unmeasured")
+        return [words("claims.alone", run=run, reason=reason)]
+    worth = row.get("worth")
+    if row.get("id") == "C9" and isinstance(worth, dict):
+        items = worth_items(words, worth["small"], worth["normal"])
+        return [words("claims.worth", run=run, items=items)] if items else []
+    return []
 
 
 def result(desk: Desk, row: Mapping[str, Any]) -> Result:
@@ -161,6 +185,8 @@ def section(desk: Desk) -> Section | None:
     scopes = {scope_word(desk, row) for row in desk.records.lab["claims"]}
     kind = "recipe" if scopes == {words("scope.recipe")} else "run"
     blocks: list[Block] = [Para(lead, "lead"), Claims(tuple(claims))]
+    rows = sorted(desk.records.lab["claims"], key=lambda row: order(str(row["id"])))
+    blocks += [Para(text, "note") for row in rows for text in asides(desk, row)]
     blocks += [Para(words("claims.marks"), "note"), Para(words(f"claims.scope.{kind}"), "note")]
     if any(data.name != "fashion-mnist" or data.kind == "own" for _, data in desk.records.datasets):
         blocks.append(Para(words("claims.other", data=desk.all_data), "note"))

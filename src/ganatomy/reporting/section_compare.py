@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import figures, pictures
+from . import figures, pictures, section_memory
 from .blocks import Block, Figure, LegendItem, Para, Section
 from .desk import Desk
 from .figures import Axis
 from .records import RunRecord, finite
 from .scoring import covered_share, few_images, network_kind, shares_of
-from .section_scores import scores_table
+from .section_scores import other_tables, scores_table
 from .section_training import MAX_NAMES, curve, loss_legend
 from .trends import trend
 from .words import count, num, percent
@@ -27,6 +27,8 @@ REAL_COUNTS = {
 MAX_BARS = 24
 """Classes in the bar chart; of more, those are shown whose share is furthest from the real one."""
 PAIRED_ROWS = 4
+PANEL_COLUMNS = 64
+"""Room for the titles of a plot's panels side by side, in columns of Latin letters."""
 
 
 def pick_stages(run: RunRecord) -> list[int]:
@@ -97,6 +99,7 @@ def losses_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
     panels = [(desk.label(run), curves) for run, curves in found if curves]
     if len(panels) < 2:
         return None
+    fitting = PANEL_COLUMNS // len(panels)
     words = desk.words
     number = desk.number()
     title = words("fig.losses", runs=words.listing([label for label, _ in panels]))
@@ -109,7 +112,8 @@ def losses_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
                 words("losses.run", run=label, g=num(trends["G"].last), d=num(trends["D"].last), gap=num(gap))
             )
     ends = figures.limits([c for _, curves in panels for c in curves])
-    drawn = figures.loss_chart(f"fig{number}", panels, Axis(words("axis.nimg"), words("axis.loss"), title), ends)
+    drawn_panels = [(figures.shorten(label, fitting), curves) for label, curves in panels]
+    drawn = figures.loss_chart(f"fig{number}", drawn_panels, Axis(words("axis.nimg"), words("axis.loss"), title), ends)
     text = (words("join.sentences").join(reading),)
     return desk.add(Figure(number, title, text, chart=drawn, legend=loss_legend(desk, ("G", "D"))))
 
@@ -220,17 +224,23 @@ def score_figure(desk: Desk, runs: Sequence[RunRecord]) -> Figure | None:
     return desk.add(Figure(number, title, (join(filter(None, protocol_text)), join(reading)), chart=drawn))
 
 
-def section(desk: Desk) -> Section | None:
-    """Return what compares the runs and what is measured of all of them."""
+def section(desk: Desk, *, is_told: bool = False) -> Section | None:
+    """Return what compares the runs and what is measured of all of them.
+
+    `is_told` leaves out the losses, paired pictures and distances, which the section of a comparison has told already.
+    """
     runs = desk.records.runs
     found: list[Figure | None] = []
-    if len(runs) > 1:
+    if len(runs) > 1 and not is_told:
         found += [paired_figure(desk, runs[0], runs[1]), losses_figure(desk, runs)]
     found += [strip_figure(desk, run) for run in runs]
-    found += [classes_figure(desk, runs), score_figure(desk, runs)]
+    found.append(classes_figure(desk, runs))
+    if not is_told:
+        found.append(score_figure(desk, runs))
     blocks: list[Block] = [figure for figure in found if figure]
     table = scores_table(desk, runs)
     blocks += [table] if table else []
+    blocks += [*other_tables(desk, runs), *section_memory.blocks(desk, runs)]
     if not blocks:
         return None
     kind = "many" if len(runs) > 1 else "one"

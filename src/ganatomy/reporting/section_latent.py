@@ -11,11 +11,11 @@ from . import figures, pictures
 from .blocks import Block, Cell, Figure, LegendItem, Para, Section, Table
 from .desk import Desk
 from .figures import Axis, Effect
-from .latents import LatentRecord, Row
+from .latents import LatentRecord, Row, worth_items
 from .records import RunRecord, finite
 from .words import count, num, percent, signed
 
-SHARES = ("visible_share", "noise_share", "bright_share", "class_flip", "top_class_share")
+SHARES = ("visible_share", "noise_share", "bright_share", "class_flip", "top_class_share", "precision")
 COLUMNS = (
     "visible_share",
     "contrast",
@@ -23,6 +23,7 @@ COLUMNS = (
     "noise_share",
     "bright_share",
     "confidence",
+    "precision",
     "class_flip",
     "class_entropy",
 )
@@ -287,39 +288,56 @@ def concentration(desk: Desk, found: dict[float, np.ndarray]) -> str:
 
 
 def prior_table(desk: Desk, latents: LatentRecord) -> list[Block]:
-    """Return the Fréchet distances under other latent distributions, with a sentence that reads them."""
+    """Return both distances under other latent distributions, with sentences that read them."""
     words = desk.words
     record = latents.record.get("priors") or {}
     rows = [row for row in record.get("frechet") or [] if finite(row.get("value"))]
     if not rows:
         return []
 
-    def with_error(value: Any, error: Any, *, is_signed: bool) -> Cell:
-        if not finite(value):
-            return Cell("–", numeric=True)
-        sub = f"±\N{NARROW NO-BREAK SPACE}{num(error, 2)}" if finite(error) and error else ""
-        return Cell(signed(value) if is_signed else num(value), sub, numeric=True)
-
+    kinds = ["", "kernel_"] if all(finite(row.get("kernel")) for row in rows) else [""]
     table = []
     for row in rows:
-        is_first = row["prior"] == "normal"
-        gap = (
-            Cell("–", numeric=True)
-            if is_first
-            else with_error(row.get("difference"), row.get("difference_se"), is_signed=True)
-        )
-        table.append(
-            (Cell(words.name("prior", row["prior"])), with_error(row["value"], row.get("se"), is_signed=False), gap)
-        )
+        cells = [Cell(words.name("prior", row["prior"]))]
+        for kind in kinds:
+            cells.append(error_cell(row["kernel" if kind else "value"], row.get(f"{kind}se")))
+            gap, error = (row.get(f"{kind}{key}") for key in ("difference", "difference_se"))
+            cells.append(error_cell(None if row["prior"] == "normal" else gap, error, is_signed=True))
+        table.append(tuple(cells))
+    reading = words("join.sentences").join(prior_readings(desk, record, rows))
+    head = [words("prior.column"), words("prior.value"), words("prior.difference")]
+    head += [words("prior.kernel"), words("prior.difference")] if len(kinds) > 1 else []
+    note = words("prior.note", n=count(record.get("num_img", 0)))
+    return [Table(words("prior.title"), tuple(head), tuple(table), note, kind="priors"), Para(reading, "reading")]
+
+
+def error_cell(value: Any, error: Any, *, is_signed: bool = False) -> Cell:
+    """Return a number over its standard error."""
+    if not finite(value):
+        return Cell("–", numeric=True)
+    sub = f"±\N{NARROW NO-BREAK SPACE}{num(error, 2)}" if finite(error) and error else ""
+    return Cell(signed(value) if is_signed else num(value), sub, numeric=True)
+
+
+def prior_readings(desk: Desk, record: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
+    """Say which noise is best by both distances, what small noise costs in variety and what its images are worth."""
+    words = desk.words
     best = min(rows, key=lambda row: float(row["value"]))
     key = "prior.best.normal" if best["prior"] == "normal" else "prior.best.other"
-    reading = words(key, name=words.name("prior", best["prior"]), value=num(best["value"]))
+    found = [words(key, name=words.name("prior", best["prior"]), value=num(best["value"]))]
+    if all(finite(row.get("kernel")) for row in rows):
+        other = min(rows, key=lambda row: float(row["kernel"]))["prior"]
+        key = "prior.kernel.same" if other == best["prior"] else "prior.kernel.other"
+        found.append(words(key, name=words.name("prior", other)))
     diversity = (record.get("diversity") or {}).get("ratio")
     if finite(diversity):
-        reading += words("join.sentences") + words("prior.diversity", ratio=num(float(diversity)))
-    head = (words("prior.column"), words("prior.value"), words("prior.difference"))
-    note = words("prior.note", n=count(record.get("num_img", 0)))
-    return [Table(words("prior.title"), head, tuple(table), note, kind="priors"), Para(reading, "reading")]
+        found.append(words("prior.diversity", ratio=num(float(diversity))))
+    small = record.get("small_noise") or {}
+    worth = [{**row, "frechet": row.get("value")} for row in small.get("rows") or []]
+    items = worth_items(words, worth[0], worth[1]) if len(worth) == 2 else ""
+    if items:
+        found.append(words("prior.small", n=count(small.get("num_img", 0)), items=items))
+    return found
 
 
 def measured_blocks(desk: Desk, run: RunRecord, latents: LatentRecord) -> list[Block]:

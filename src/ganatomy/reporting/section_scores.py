@@ -1,4 +1,4 @@
-"""The table of all scores: every run beside what real images score."""
+"""The tables of all scores, one for each feature network: every run beside what real images score."""
 
 from __future__ import annotations
 
@@ -16,17 +16,35 @@ _NAME = re.compile(r"^([a-z]+)\d+k?_test\[(.+)\]$")
 
 def scores_table(desk: Desk, runs: Sequence[RunRecord]) -> Table | None:
     """Return one row per score that all measured runs share, or None where there is only the Fréchet distance."""
-    words, measured = desk.words, [run for run in runs if run.score]
-    if not measured:
+    measured = [run for run in runs if run.score]
+    return _table(desk, measured, [run.measure for run in measured], desk.words("scores.table"))
+
+
+def other_tables(desk: Desk, runs: Sequence[RunRecord]) -> list[Table]:
+    """Return a table for every further feature network with which all measured runs were measured too."""
+    measured = [run for run in runs if run.score]
+    networks = list(measured[0].other_measures) if measured else []
+    found = [
+        _table(
+            desk, measured, [run.other_measures[name] for run in measured], desk.words("scores.table.other", name=name)
+        )
+        for name in networks
+        if all(name in run.other_measures for run in measured)
+    ]
+    return [table for table in found if table]
+
+
+def _table(desk: Desk, runs: Sequence[RunRecord], records: Sequence[dict[str, Any]], caption: str) -> Table | None:
+    if not runs:
         return None
-    tables = [run.measure.get("scores") or {} for run in measured]
+    words, tables = desk.words, [record.get("scores") or {} for record in records]
     names = [name for name in tables[0] if all(name in table for table in tables) and _NAME.match(name)]
     rows = [_score_row(desk, name, [table[name] for table in tables]) for name in names]
     if len(rows) < 2:
         return None
-    rows += _other_rows(desk, measured)
-    head = (words("scores.head"), *(desk.label(run) for run in measured), words("scores.real"))
-    return Table(words("scores.table"), head, tuple(rows), words("scores.note"), kind="scores")
+    rows += _other_rows(desk, records)
+    head = (words("scores.head"), *(desk.label(run) for run in runs), words("scores.real"))
+    return Table(caption, head, tuple(rows), words("scores.note"), kind="scores")
 
 
 def _score_row(desk: Desk, name: str, records: list[dict[str, Any]]) -> tuple[Cell, ...]:
@@ -48,19 +66,19 @@ def _spread(value: object) -> str:
     return f"± {num(value, 2)}" if finite(value) and value > 0 else ""
 
 
-def _other_rows(desk: Desk, runs: Sequence[RunRecord]) -> list[tuple[Cell, ...]]:
+def _other_rows(desk: Desk, records: Sequence[dict[str, Any]]) -> list[tuple[Cell, ...]]:
     """Return the extrapolated distance and what the classes say, where they are known."""
     words = desk.words
-    biases = [(run.measure.get("bias") or {}).get("extrapolated") for run in runs]
+    biases = [(record.get("bias") or {}).get("extrapolated") for record in records]
     rows = []
     if any(finite(value) for value in biases):
         rows.append(
             _row(words("scores.bias"), words("scores.bias.note"), [(_plain(value), "") for value in biases], "–")
         )
     for key in ("kl", "clarity"):
-        values = [(run.classes or {}).get(key) for run in runs]
+        values = [(record.get("classes") or {}).get(key) for record in records]
         if any(finite(value) for value in values):
-            num_classes = max(len((run.classes or {}).get("counts", [])) for run in runs)
+            num_classes = max(len((record.get("classes") or {}).get("counts", [])) for record in records)
             note = words(f"scores.{key}.note", num_classes=num_classes)
             shown = [(_plain(value), "") for value in values]
             rows.append(_row(words(f"scores.{key}"), note, shown, "–"))

@@ -11,6 +11,7 @@ from .desk import Desk
 from .records import RunRecord, finite
 from .scoring import ENOUGH_NUM, covered_share, missing_notes, network_name, shares_of
 from .section_claims import counted, grouped, tally
+from .section_health import verdicts_of, word_of
 from .words import Words, count, duration, num, percent
 
 
@@ -71,6 +72,9 @@ def board(desk: Desk) -> tuple[BoardRow, ...]:
     if any(run.confidence for run in runs):
         values = tuple(num(run.confidence["median"], 2) if run.confidence else "–" for run in runs)
         rows.append(BoardRow(words("board.confidence"), words("board.confidence.note"), values, is_key=True))
+    if any(verdicts_of(run) for run in runs):
+        states = tuple(word_of(desk, run) for run in runs)
+        rows.append(BoardRow(words("health.board"), words("health.board.note"), states))
     images = tuple(count(run.total_nimg) for run in runs)
     rows.append(BoardRow(words("board.images"), words("board.images.note"), images))
     if any(run.seconds for run in runs):

@@ -13,6 +13,8 @@ from . import schedule
 from .state import TrainState
 
 STATS = "stats.jsonl"
+PANEL = "panel.jsonl"
+"""What a hook sees of the panel (see metrics.panel); cut back like the stats."""
 _NUMBER = re.compile(r"-(\d+)\.(?:png|safetensors)$")
 
 
@@ -58,11 +60,11 @@ def cut_back(folder: Path, config: TrainConfig, cur_nimg: int) -> None:
     What remains is what the undisturbed run has on disk at that image.
     """
     files.remove_files(folder.glob(".*.tmp"))  # what a kill in mid-write leaves
-    path = folder / STATS
-    if path.exists():
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        kept = [line for line, record in zip(lines, files.read_jsonl(path)) if record["cur_nimg"] <= cur_nimg]
-        files.write_text(path, "".join(f"{line}\n" for line in kept))
+    for path in (folder / STATS, folder / PANEL):
+        if path.exists():
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            kept = [line for line, record in zip(lines, files.read_jsonl(path)) if record["cur_nimg"] <= cur_nimg]
+            files.write_text(path, "".join(f"{line}\n" for line in kept))
     for part, interval in (("samples", config.sample_nimg), ("snapshots", config.snapshot_nimg)):
         for file in (folder / part).glob("*"):
             match = _NUMBER.search(file.name)

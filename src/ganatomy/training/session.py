@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -20,6 +20,17 @@ from ..progress import Progress
 from . import checkpoint, loop, runlog
 from .run import Run, failure_state, open_run, write_status
 from .state import TrainState
+
+
+class Watch(Protocol):
+    """Whoever looks at a training while it runs (metrics.watch, which this row may not import)."""
+
+    @property
+    def hooks(self) -> Sequence[tuple[int, loop.Hook]]:
+        """Functions of the state with their intervals in images."""
+
+    def note(self) -> str:
+        """Return a word for the progress line."""
 
 
 def configure(config: TrainConfig, dataset: Dataset, asked: dict[str, Any], say: Callable[[str], None]) -> TrainConfig:
@@ -43,11 +54,13 @@ def run_training(
     *,
     say: Callable[[str], None],
     should_stop: Callable[[], bool] = lambda: False,
+    watch: Watch | None = None,
 ) -> Iterator[Progress]:
     """Train a run from its newest checkpoint (or from 0) to the end; yields a progress record per tick.
 
     One process may write a run folder at a time. `say` receives what was decided, in words; errors are
-    recorded in status.json before they are raised.
+    recorded in status.json before they are raised. `watch` looks at the state
+    in mid-run, and its word stands in the progress records.
     """
     config = run.config
     if dataset.sha256 != config.data_sha256:
@@ -70,7 +83,8 @@ def run_training(
         stream = ImageStream(dataset.train, config.seed, state.device)
         _save_real(run, dataset)
         try:
-            yield from loop.train(state, stream, run.folder, should_stop=should_stop)
+            for progress in loop.train(state, stream, run.folder, watch.hooks if watch else (), should_stop):
+                yield dataclasses.replace(progress, note=watch.note() if watch else "")
         except GanatomyError as error:
             _record_failure(run, error, state.cur_nimg)
             raise

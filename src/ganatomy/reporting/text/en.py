@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import en_claims, en_data, en_scores
+from . import en_claims, en_data, en_health, en_memory, en_scores, en_versus
 
 TEXT: dict[str, str] = {
     "list.comma": ", ",
@@ -219,6 +219,10 @@ TEXT: dict[str, str] = {
     "used "
     "in training.",
     "prior.best.other": "The lowest distance, {value}, does not belong to the training distribution but to {name}.",
+    "prior.kernel": "Kernel distance",
+    "prior.kernel.same": "The kernel distance is lowest for the same.",
+    "prior.kernel.other": "The kernel distance is lowest for {name}.",
+    "prior.small": "Images of 0.1 z against the test images, {n} of each noise: {items}.",
     "prior.diversity": "Latents scaled to a tenth keep {ratio} of the variety (mean feature distance of pairs).",
     # compare
     "compare.title.many": "Side by side",
@@ -290,5 +294,8 @@ TEXT: dict[str, str] = {
     "another number of threads may change the last digits, and over a whole training more than these.",
     **en_claims.TEXT,
     **en_data.TEXT,
+    **en_health.TEXT,
+    **en_memory.TEXT,
     **en_scores.TEXT,
+    **en_versus.TEXT,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import zh_claims, zh_data, zh_scores
+from . import zh_claims, zh_data, zh_health, zh_memory, zh_scores, zh_versus
 
 TEXT: dict[str, str] = {
     "list.comma": "、",
@@ -195,6 +195,10 @@ TEXT: dict[str, str] = {
     "prior.note": "每种分布 {n} 张图像，配对抽样；小字为标准误。",
     "prior.best.normal": "训练所用的分布距离最小，为 {value}：最合适的噪声就是训练时的噪声。",
     "prior.best.other": "最小距离 {value} 并不属于训练所用的分布，而属于 {name}。",
+    "prior.kernel": "核距离",
+    "prior.kernel.same": "核距离最小的也是它。",
+    "prior.kernel.other": "核距离最小的则是 {name}。",
+    "prior.small": "0.1 z 的图像与测试图像相比（每种噪声 {n} 张）：{items}。",
     "prior.diversity": "潜变量缩小到十分之一后，多样性（成对特征距离的均值）只剩原来的 {ratio} 倍。",
     # compare
     "compare.title.many": "并列比较",
@@ -260,5 +264,8 @@ TEXT: dict[str, str] = {
     "末几位可能不同，经过整个训练后差异会更大。",
     **zh_claims.TEXT,
     **zh_data.TEXT,
+    **zh_health.TEXT,
+    **zh_memory.TEXT,
     **zh_scores.TEXT,
+    **zh_versus.TEXT,
 }

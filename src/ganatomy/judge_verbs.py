@@ -1,0 +1,132 @@
+"""The verbs that judge runs: `compare` and `doctor`. As in `api`, heavy modules are imported inside the functions."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import shlex
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import console, files
+from .errors import ConfigError, unknown
+from .reporting.words import LANGS, Lang
+
+if TYPE_CHECKING:
+    from .laboratory.groups import Found
+
+
+def compare(
+    paths: Sequence[str | PathLike[str]],
+    /,
+    *,
+    lang: Lang = "en",
+    out: Path | None = None,
+    seed: int = 0,
+    num_sets: int = 3,
+    data_dir: Path | None = None,
+    title: str | None = None,
+    author: str | None = None,
+) -> Path:
+    """Decide which of some configurations is better, from the scores of several trainings of each. Returns the page.
+
+    Runs that differ in their seeds only are trainings of one configuration. Runs without scores are measured first.
+
+    Args:
+        paths: Folders of runs, folders whose sub-folders are runs, labs.
+        lang: Language of the page: en or zh.
+        out: Folder for compare.json, report.html and report.md; unset: runs/compare-<time>.
+        seed: Seed of the samples, where runs are still to be measured.
+        num_sets: Independent sets of 10,000 samples, where runs are still to be measured.
+        data_dir: Folder that holds the runs' data set as <name>/<files>.
+        title: Title of the page, for handing in.
+        author: Author's name under the title.
+    """
+    from .laboratory import comparing, groups
+    from .reporting.page import render
+
+    if lang not in LANGS:
+        raise unknown("language", lang, LANGS)
+    if num_sets < 1 or seed < 0:
+        raise ConfigError(
+            f"num_sets is {num_sets} and seed is {seed}; at least 1 set and a seed of 0 or more are needed."
+        )
+    given = _several(paths)
+    if not given:
+        raise ConfigError("give two or more folders of runs, or folders whose sub-folders are runs.")
+    found = groups.find_groups(given)
+    if found.left_out:
+        console.say(f"not finished, so left out: {groups.told_left_out(found.left_out)}.")
+    folder = _folder_for(out)
+    _measure_missing(found, seed=seed, num_sets=num_sets, data_dir=data_dir)
+    words = ["ganatomy", "compare", *map(str, given), "--seed", str(seed), "--num-sets", str(num_sets)]
+    record = comparing.compare_groups(found, out=folder, command=shlex.join(words))
+    files.write_json(folder / comparing.RECORD_NAME, record)
+    print(comparing.verdict_lines(record))
+    page = render([run.folder for run in found.runs], lang=lang, title=title, author=author, out=folder)
+    console.say(f"report: {page.html}")
+    return page.html
+
+
+def doctor(runs: Sequence[str | PathLike[str]] = (), /) -> dict[str, dict[str, str]]:
+    """Say what is wrong with runs and what to try; without a run, what this machine has and would use, and why.
+
+    Returns the state of every verdict (fired, passed, clear, unknown) by run and name.
+
+    Args:
+        runs: Folders of runs; they may still be in training.
+    """
+    from .laboratory import checkup
+    from .metrics.watch import judge_run
+    from .reporting.words import Words
+    from .training.run import open_run
+
+    opened = [open_run(path) for path in _several(runs)]
+    if not opened:
+        print("\n".join(checkup.machine_lines()))
+    words = Words("en")
+    states: dict[str, dict[str, str]] = {}
+
+    def explain(name: str) -> str:
+        return words("health.explained", says=words(f"verdict.{name}.says"), try_=words(f"verdict.{name}.try"))
+
+    for run in opened:
+        verdicts = judge_run(run)
+        print("\n".join(checkup.run_lines(run, verdicts, explain)))
+        states[run.name] = {verdict.id: verdict.state for verdict in verdicts}
+    return states
+
+
+def _several(paths: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[Path]:
+    return [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+
+
+def _folder_for(out: Path | None) -> Path:
+    """Return the folder of a comparison, made; one that holds a run or a lab has a report of its own."""
+    folder = Path(out) if out is not None else Path("runs") / _new_name()
+    if any((folder / name).exists() for name in ("config.json", "lab.json", "plan.json")):
+        raise ConfigError(f"--out {folder} holds a run or a lab with its own report; give another folder.")
+    return files.make_folder(folder)
+
+
+def _new_name() -> str:
+    """Return a comparison's folder name: local time and four random hex digits, as runs have."""
+    return f"compare-{datetime.datetime.now().strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+
+
+def _measure_missing(found: Found, *, seed: int, num_sets: int, data_dir: Path | None) -> None:
+    """Measure the runs that are not measured at their newest snapshot; all must have one before the first begins."""
+    from .datasets import opening
+    from .laboratory import comparing, stages
+
+    missing = [run for run in found.runs if not comparing.is_measured(run)]
+    if not missing:
+        return
+    for run in missing:
+        _ = run.snapshot_nimg
+    caller = opening.Caller(console.say, console.show, console.download_lines())
+    dataset = opening.of_run(missing[0].config, Path(data_dir) if data_dir is not None else None, caller)
+    for run in missing:
+        console.show(stages.measure_run(run, dataset, seed=seed, num_sets=num_sets), f"measure {run.name}")

@@ -1,0 +1,127 @@
+"""Health during training: looks at the panel, judges the run, says what is new, keeps health.json up to date."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import files
+from ..datasets.store import Dataset
+from ..training.loop import Hook
+from ..training.run import Run
+from ..training.runlog import PANEL, STATS
+from ..training.state import TrainState
+from . import health
+from .features import features_for
+from .panel import Panel
+
+NAMES = {
+    "d_strong": "D too strong", "d_weak": "D too weak", "g_vanishing": "G's gradient vanishes",
+    "oscillation": "oscillation", "divergence": "divergence", "collapse": "mode collapse", "stalled": "stalled",
+    "memorising": "memorising",
+}  # fmt: skip
+"""Verdicts in a word or two, for terminals."""
+
+
+def record_of(run: Run) -> health.Record:
+    """Return what the rules look at, from a run folder; a run that was never looked at has no panel."""
+    config = run.config
+    status = run.status if (run.folder / "status.json").exists() else {}
+    return health.Record(
+        stats=run.stats(),
+        panel=list(files.read_jsonl(run.folder / PANEL)),
+        total_nimg=config.total_nimg or 0,
+        is_fresh=config.init_from is None,
+        diverged_nimg=status["cur_nimg"] if status.get("state") == "diverged" else None,
+    )
+
+
+def judge_run(run: Run) -> list[health.Verdict]:
+    """Judge a run by what lies in its folder; writes health.json and returns the verdicts."""
+    verdicts = health.judge(record_of(run))
+    _write(run, verdicts)
+    return verdicts
+
+
+def line_of(verdict: health.Verdict) -> str:
+    """Return a verdict in one line: name, image count, number and threshold."""
+    name, reading = NAMES[verdict.id], verdict.readings[0]
+    if verdict.state in ("fired", "passed") and reading.fired_value is not None:
+        number = f"{reading.says}: {reading.fired_value:.3g}, threshold {reading.threshold:.3g}"
+        return f"{name} since {verdict.nimg:,} images ({number})"
+    if verdict.state == "fired":
+        return f"{name} at {verdict.nimg:,} images (a loss or gradient was not finite)"
+    if reading.value is None:
+        return f"{name}: nothing to judge yet"
+    return f"{name}: no ({reading.says}: {reading.value:.3g}, threshold {reading.threshold:.3g})"
+
+
+def _write(run: Run, verdicts: list[health.Verdict]) -> None:
+    record = {
+        "run": run.name,
+        "overall": health.overall(verdicts),
+        "verdicts": [dataclasses.asdict(verdict) for verdict in verdicts],
+    }
+    files.write_json(run.folder / health.RECORD_NAME, record)
+
+
+class Watch:
+    """The health of one run in training: a hook for the loop and a word for the progress line."""
+
+    def __init__(self, run: Run, dataset: Dataset, say: Callable[[str], None]):
+        self._run, self._say = run, say
+        self._panel = Panel(run.folder, dataset, features_for(dataset))
+        self._stats, self._seen = _Tail(run.folder / STATS), _Tail(run.folder / PANEL)
+        self._states: dict[str, str] | None = None
+
+    @property
+    def hooks(self) -> list[tuple[int, Hook]]:
+        """The hook with its interval: whenever the fixed latents are pictured."""
+        interval = self._run.config.sample_nimg
+        assert interval, "a run's configuration is resolved"
+        return [(interval, self._look)]
+
+    def note(self) -> str:
+        """Return the state for the progress line, empty before the first judgement."""
+        states = self._states or {}
+        fired = [NAMES[name] for name, state in states.items() if state == "fired"]
+        return ", ".join(fired) or ("healthy so far" if "clear" in states.values() else "")
+
+    def _look(self, state: TrainState) -> None:
+        """Add a line to panel.jsonl, judge the run, and say what fired since the last look."""
+        if self._states is None:  # of a resumed run: what its earlier part has said already
+            self._states = {verdict.id: verdict.state for verdict in self._judge()}
+        self._panel(state)
+        verdicts = self._judge()
+        for verdict in verdicts:
+            if verdict.state == "fired" and self._states[verdict.id] != "fired":
+                self._say(f"health: {line_of(verdict)}; `ganatomy doctor {self._run.folder}` says what to try.")
+        self._states = {verdict.id: verdict.state for verdict in verdicts}
+        _write(self._run, verdicts)
+
+    def _judge(self) -> list[health.Verdict]:
+        config = self._run.config
+        record = health.Record(
+            self._stats.lines(), self._seen.lines(), config.total_nimg or 0, is_fresh=config.init_from is None
+        )
+        return health.judge(record)
+
+
+class _Tail:
+    """The lines of a growing JSON-lines file, each read once."""
+
+    def __init__(self, path: Path):
+        self._path, self._lines, self._offset = path, list[dict[str, Any]](), 0
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return all lines so far."""
+        if self._path.exists():
+            with open(self._path, "rb") as handle:
+                handle.seek(self._offset)
+                text = handle.read()
+            self._offset += len(text)
+            self._lines += [json.loads(line) for line in text.splitlines()]
+        return self._lines
