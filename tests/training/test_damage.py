@@ -105,7 +105,7 @@ def test_disk_full_anywhere_in_the_loop(tmp_path, monkeypatch, undisturbed, name
     real = getattr(files, name)
 
     def full(path: Path, *arguments: object) -> None:
-        if path.name not in ("status.json", "stats.jsonl") or name == "append_jsonl":
+        if path.name not in ("status.json", "stats.jsonl", "panel.jsonl") or name == "append_jsonl":
             raise StorageError(f"could not write {path}: No space left on device.")
         real(path, *arguments)
 

@@ -21,6 +21,7 @@ from ..latent.dissection import DissectConfig
 from ..latent.real import NUM_REAL, RealImages
 from ..metrics import evaluate
 from ..metrics.features import features_for, features_named
+from ..metrics.health import RECORD_NAME
 from ..metrics.network import FeatureNetwork
 from ..metrics.reference import Reference
 from ..metrics.watch import Watch
@@ -241,6 +242,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "classes": measured["classes"],
         "confidence": measured["confidence"],
         "memorisation": measured.get("memorisation"),
+        "health": files.read_json(health) if (health := run.folder / RECORD_NAME).exists() else None,
     }
 
 

@@ -23,7 +23,7 @@ from ..models.generate import generate
 from ..progress import Progress
 from . import modes
 from .bias import bias_curve
-from .features import cannot_train, features_for
+from .features import cannot_train, trained_for
 from .frechet import frechet
 from .jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
 from .memorisation import memory_record
@@ -228,8 +228,8 @@ def _no_classes(dataset: Dataset, features: FeatureNetwork) -> str:
             f"than {dataset.name} has."
         )
     start = f"classes and confidence were not measured, for the feature network {features.name} knows no classes"
-    own = features_for(dataset)
-    if own.class_names:
+    own = trained_for(dataset)
+    if own:
         return f"{start}; {own.name}, the network of {dataset.name}, knows them: measure with it."
     reason = cannot_train(dataset)
     if reason:

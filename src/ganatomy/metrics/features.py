@@ -174,12 +174,17 @@ def features_for(dataset: Dataset) -> FeatureNetwork:
 
     A damaged file of a network that should be used is a `GanatomyError`, never a reason to take another one.
     """
+    return trained_for(dataset) or random_network(dataset.img_shape)
+
+
+def trained_for(dataset: Dataset) -> TrainedNetwork | None:
+    """Return the network that was trained on exactly these data, None where there is none."""
     shipped = NETWORK_OF_DATA.get(dataset.name)
     if shipped and _is_for(read_card(shipped), dataset):
         return load_features(shipped)
     folder = own_folder(dataset)
     own = find_own(dataset, folder)
-    return _load_own(str(own["name"]), folder) if own else random_network(dataset.img_shape)
+    return _load_own(str(own["name"]), folder) if own else None
 
 
 def features_named(given: str | FeatureNetwork, dataset: Dataset) -> FeatureNetwork:

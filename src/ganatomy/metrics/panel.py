@@ -23,7 +23,6 @@ from . import modes
 from .kernel import kernel_distance
 from .neighbours import squared_blocks
 from .network import FeatureNetwork
-from .reference import Reference
 
 NUM_LATENTS = 256
 MOVEMENT_NIMG = 1500
@@ -42,7 +41,7 @@ class Panel:
         self._train, self._test = _spread_out(dataset.train.images), _spread_out(dataset.test.images)
         self._real_contrast = _contrast(self._test)
         if network is not None:
-            self._reference = Reference(dataset, network, NUM_REAL).features
+            self._reference = network.extract(dataset.test.images[:NUM_REAL])[0]
             features, probabilities = network.extract(self._test)
             self._real_diversity = mean_distance(features)
             self._real_entropy = modes.class_entropy(modes.class_counts(probabilities)) if network.class_names else None

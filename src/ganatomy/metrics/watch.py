@@ -21,7 +21,7 @@ from .panel import Panel
 NAMES = {
     "d_strong": "D too strong", "d_weak": "D too weak", "g_vanishing": "G's gradient vanishes",
     "oscillation": "oscillation", "divergence": "divergence", "collapse": "mode collapse", "stalled": "stalled",
-    "memorising": "memorising",
+    "memorising": "D memorises",
 }  # fmt: skip
 """Verdicts in a word or two, for terminals."""
 
@@ -61,7 +61,6 @@ def line_of(verdict: health.Verdict) -> str:
 
 def _write(run: Run, verdicts: list[health.Verdict]) -> None:
     record = {
-        "run": run.name,
         "overall": health.overall(verdicts),
         "verdicts": [dataclasses.asdict(verdict) for verdict in verdicts],
     }
@@ -72,8 +71,9 @@ class Watch:
     """The health of one run in training: a hook for the loop and a word for the progress line."""
 
     def __init__(self, run: Run, dataset: Dataset, say: Callable[[str], None]):
-        self._run, self._say = run, say
-        self._panel = Panel(run.folder, dataset, features_for(dataset))
+        self._run, self._say, self._dataset = run, say, dataset
+        self._network = features_for(dataset)  # a damaged one is refused here, before any work
+        self._panel: Panel | None = None
         self._stats, self._seen = _Tail(run.folder / STATS), _Tail(run.folder / PANEL)
         self._states: dict[str, str] | None = None
 
@@ -94,6 +94,8 @@ class Watch:
         """Add a line to panel.jsonl, judge the run, and say what fired since the last look."""
         if self._states is None:  # of a resumed run: what its earlier part has said already
             self._states = {verdict.id: verdict.state for verdict in self._judge()}
+        if self._panel is None:  # only now, with the run's own number of threads, so that its numbers repeat
+            self._panel = Panel(self._run.folder, self._dataset, self._network)
         self._panel(state)
         verdicts = self._judge()
         for verdict in verdicts:

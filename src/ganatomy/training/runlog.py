@@ -63,7 +63,9 @@ def cut_back(folder: Path, config: TrainConfig, cur_nimg: int) -> None:
     for path in (folder / STATS, folder / PANEL):
         if path.exists():
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            kept = [line for line, record in zip(lines, files.read_jsonl(path)) if record["cur_nimg"] <= cur_nimg]
+            # A run that starts again from 0 does the maintenance of image 0 again.
+            reached = cur_nimg or -1
+            kept = [line for line, record in zip(lines, files.read_jsonl(path)) if record["cur_nimg"] <= reached]
             files.write_text(path, "".join(f"{line}\n" for line in kept))
     for part, interval in (("samples", config.sample_nimg), ("snapshots", config.snapshot_nimg)):
         for file in (folder / part).glob("*"):

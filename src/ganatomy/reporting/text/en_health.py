@@ -31,7 +31,7 @@ TEXT = {
     "verdict.divergence": "divergence",
     "verdict.collapse": "mode collapse",
     "verdict.stalled": "stalled",
-    "verdict.memorising": "memorising",
+    "verdict.memorising": "discriminator memorises",
     "verdict.d_strong.says": "the discriminator tells all images apart, so the generator learns little from it.",
     "verdict.d_weak.says": "the discriminator hardly tells real from generated images, so it teaches nothing.",
     "verdict.g_vanishing.says": "the generator's gradient is a small part of what it was, so it hardly learns.",

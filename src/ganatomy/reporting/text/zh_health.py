@@ -31,7 +31,7 @@ TEXT = {
     "verdict.divergence": "发散",
     "verdict.collapse": "模式坍塌",
     "verdict.stalled": "停滞",
-    "verdict.memorising": "记忆训练集",
+    "verdict.memorising": "判别器记忆训练集",
     "verdict.d_strong.says": "判别器能分辨所有图像，生成器从中学不到多少东西。",
     "verdict.d_weak.says": "判别器几乎分不清真实图像与生成图像，因而无法指导生成器。",
     "verdict.g_vanishing.says": "生成器的梯度只有先前的一小部分，几乎不再学习。",
