@@ -73,7 +73,8 @@ def record(folder: Path) -> dict[str, object]:
 def assert_same(folder: Path, undisturbed: dict[str, object]) -> None:
     found = record(folder)
     assert sorted(found) == sorted(undisturbed)
-    assert [name for name in found if found[name] != undisturbed[name]] == []
+    different = [name for name in found if found[name] != undisturbed[name]]
+    assert not different, f"other bytes in {', '.join(different)}"
 
 
 def stopped(folder: Path, preset: str = "gan", num_steps: int = 11) -> Path:

@@ -94,9 +94,11 @@ class Watch:
         """Add a line to panel.jsonl, judge the run, and say what fired since the last look."""
         if self._states is None:  # of a resumed run: what its earlier part has said already
             self._states = {verdict.id: verdict.state for verdict in self._judge()}
-        if self._panel is None:  # only now, with the run's own number of threads, so that its numbers repeat
-            self._panel = Panel(self._run.folder, self._dataset, self._network)
-        self._panel(state)
+        looks = self._seen.lines()
+        if not looks or looks[-1]["cur_nimg"] < state.cur_nimg:  # a finished run that is resumed was looked at already
+            if self._panel is None:  # only now, with the run's own number of threads, so that its numbers repeat
+                self._panel = Panel(self._run.folder, self._dataset, self._network)
+            self._panel(state)
         verdicts = self._judge()
         for verdict in verdicts:
             if verdict.state == "fired" and self._states[verdict.id] != "fired":
