@@ -23,6 +23,9 @@ GRACE_NIMG, CLASSES_GRACE_NIMG, SWINGS_GRACE_NIMG = 5_000, 8_000, 11_000
 WINDOW_SHARE, WINDOW_NIMG = 0.05, 960
 """Signals of the losses are means over this share of the run, at least so many images (15 steps of 64)."""
 LEARNT_SHARE = 0.65
+MAX_CLASSES = 25
+MOVEMENT_NIMG = 1_500
+"""Images between two pictures that are compared, at least (see `panel.movement`)."""
 RECORD_NAME = "health.json"
 THRESHOLDS = Path(__file__).parent / "health_thresholds.json"
 
@@ -87,12 +90,16 @@ def variety(key: str, record: Record) -> Track:
     That is where the kernel distance has once come below 65 % of its first value.
     """
     nimg, values = of_panel(key, record)
+    learnt = nimg >= _learnt_nimg(record)
+    return nimg[learnt], values[learnt]
+
+
+def _learnt_nimg(record: Record) -> float:
+    """Return from where the images are no longer noise; infinity where they still are."""
+    nimg, kd = _series(record.panel, "kd")
     if not record.is_fresh:
-        return nimg, values
-    at, kd = _series(record.panel, "kd")
-    learnt = at[kd < LEARNT_SHARE * kd[0]] if len(kd) else at
-    begun = nimg >= (learnt[0] if len(learnt) else np.inf)
-    return nimg[begun], values[begun]
+        return 0.0
+    return min(nimg[kd < LEARNT_SHARE * kd[0]], default=np.inf) if len(kd) else np.inf
 
 
 def against_own_past(key: str, record: Record) -> Track:
@@ -124,6 +131,30 @@ def class_swings(record: Record) -> Track:
     steps = np.abs(np.diff(shares, axis=0)).sum(axis=1) / 2
     nimg = np.array([line["cur_nimg"] for line in lines], np.float64)
     return nimg[3:], (steps[:-2] + steps[1:-1] + steps[2:]) / 3
+
+
+def absent_classes(record: Record) -> Track:
+    """Return the share of classes that no image of the panel shows, mean of three looks, once they are no noise.
+
+    Empty for more than 25 classes, which 256 images need not all show.
+    """
+    begun = _learnt_nimg(record)
+    lines = [line for line in record.panel if line["cur_nimg"] >= begun]
+    lines = [line for line in lines if 0 < len(line.get("class_counts") or ()) <= MAX_CLASSES]
+    if len(lines) < 3:
+        return np.empty(0), np.empty(0)
+    shares = np.array([np.mean(np.array(line["class_counts"]) == 0) for line in lines])
+    nimg = np.array([line["cur_nimg"] for line in lines], np.float64)
+    return nimg[2:], (shares[:-2] + shares[1:-1] + shares[2:]) / 3
+
+
+def restlessness(record: Record) -> Track:
+    """Return the change of the fixed pictures since an earlier one, where that one was not of the first images too."""
+    looks = np.array([line["cur_nimg"] for line in record.panel], np.float64)
+    nimg, values = _series(record.panel, "movement")
+    before = [looks[looks <= at - MOVEMENT_NIMG].max(initial=0.0) for at in nimg]
+    settled = np.array(before) >= GRACE_NIMG
+    return nimg[settled], values[settled]
 
 
 @dataclass(frozen=True)
@@ -169,7 +200,7 @@ SIGNALS = (
         SWINGS_GRACE_NIMG,
     ),
     Signal(
-        "restless", "oscillation", partial(of_panel, "movement"), ">", "change of the fixed pictures / real contrast",
+        "restless", "oscillation", restlessness, ">", "change of the fixed pictures / real contrast",
         CLASSES_GRACE_NIMG, is_amount=True,
     ),
     Signal("g_loss", "divergence", partial(of_stats, "Loss/G/adv"), ">", "G's loss", is_amount=True),
@@ -182,6 +213,7 @@ SIGNALS = (
         "class_entropy", "collapse", partial(variety, "class_entropy"), "<", "class entropy / that of real images",
         CLASSES_GRACE_NIMG,
     ),
+    Signal("absent", "collapse", absent_classes, ">", "share of classes that no image shows", SWINGS_GRACE_NIMG),
     Signal(
         "movement", "stalled", partial(of_panel, "movement"), "<", "change of the fixed pictures / real contrast",
         is_amount=True, room=5.0,

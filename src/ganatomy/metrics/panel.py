@@ -20,12 +20,12 @@ from ..models.generate import generate
 from ..training.runlog import PANEL
 from ..training.state import TrainState
 from . import modes
+from .health import MOVEMENT_NIMG
 from .kernel import kernel_distance
 from .neighbours import squared_blocks
 from .network import FeatureNetwork
 
 NUM_LATENTS = 256
-MOVEMENT_NIMG = 1500
 NUM_REAL = 1000
 """Real test images that the panel's kernel distance is taken to."""
 

@@ -59,6 +59,7 @@ TEXT = {
     "signal.regress": "kernel distance above the best so far / the first",
     "signal.diversity": "feature diversity / that of real images",
     "signal.class_entropy": "class entropy / that of real images",
+    "signal.absent": "classes that no image shows",
     "signal.movement": "change of the fixed pictures / contrast of real ones",
     "signal.overfit": "discriminator's gap between seen and unseen real images",
 }

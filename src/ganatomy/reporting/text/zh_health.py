@@ -58,6 +58,7 @@ TEXT = {
     "signal.regress": "核距离高出此前最佳值的部分 / 初始值",
     "signal.diversity": "特征多样性 / 真实图像的多样性",
     "signal.class_entropy": "类别熵 / 真实图像的类别熵",
+    "signal.absent": "没有任何图像的类别比例",
     "signal.movement": "固定潜变量图像的变化 / 真实图像的对比度",
     "signal.overfit": "判别器对见过与没见过的真实图像的差距",
 }
