@@ -5,7 +5,7 @@ TEXT = {
     "health.lead": "Rules watch every training: eight faults, each with a number and a threshold that lies beyond what "
     "healthy runs showed. The first {grace} images are not judged.",
     "health.unhealthy": "{run} is not healthy: {names}.",
-    "health.passed": "{run} recovered: {names} fired during training and holds no more.",
+    "health.passed": "{run} recovered: {names} during training, not at its end.",
     "health.healthy": "{run} is healthy: no rule fired.",
     "health.unknown": "{run} is too short to judge.",
     "health.table": "The rules and their numbers at the end",
