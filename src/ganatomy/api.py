@@ -211,6 +211,7 @@ def measure(
     json: bool = False,
     seed: int = 0,
     num_sets: int = 3,
+    k: int = 5,
     features: NameOrNetwork | None = None,
     data_dir: Path | None = None,
 ) -> dict[str, Any]:
@@ -221,6 +222,7 @@ def measure(
         json: Print the record as JSON on standard output.
         seed: Seed of the samples.
         num_sets: Independent sets of 10,000 samples; the spread is over them.
+        k: Precision, recall, density and coverage look at neighbourhoods up to the k-th nearest image.
         features: Another feature network, such as random-v1; its record is measure-<name>.json.
         data_dir: Folder that holds the run's data set as <name>/<files>.
     """
@@ -234,7 +236,7 @@ def measure(
             f"num_sets is {num_sets} and seed is {seed}; at least 1 set and a seed of 0 or more are needed."
         )
     dataset = _of_run(opened, data_dir)
-    work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets, features=features)
+    work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets, features=features, k=k)
     record = console.show(work, f"measure {opened.name}") or {}
     print(json_format.dumps(record, ensure_ascii=False, indent=1) if json else stages.measure_lines(record))
     return record

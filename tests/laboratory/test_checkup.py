@@ -43,12 +43,8 @@ def test_what_is_wrong_comes_first_with_what_to_try(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("weak: finished at 20,000 of 20,000 images, on cpu with ")
     assert lines[1] == "health: not healthy"
-    assert (
-        lines[2].startswith("  D too weak since 12,")
-    )
-    assert (
-        f"threshold {health.thresholds()['d_accuracy']:.3g}" in lines[2]
-    )
+    assert lines[2].startswith("  D too weak since 12,")
+    assert f"threshold {health.thresholds()['d_accuracy']:.3g}" in lines[2]
     assert "What to try: a larger --lr-d" in lines[3]
     assert lines[-1] == "  This run was not watched (no panel.jsonl), so only its losses were judged."
     assert files.read_json(folder / "health.json")["overall"] == "unhealthy"

@@ -15,6 +15,7 @@ from ganatomy.metrics.features import FeatureNetwork
 from ganatomy.metrics.frechet import frechet_distance
 from ganatomy.metrics.kernel import kernel_distance
 from ganatomy.metrics.prdc import prdc
+from ganatomy.models.generate import generate
 
 Z_DIM = 3
 
@@ -209,3 +210,24 @@ def test_a_data_set_of_one_test_image_is_refused(dataset):
     tiny = Dataset("stripes", dataset.train, store(1, 2), "tiny", dataset.class_names)
     with pytest.raises(DataError, match="stripes has 1 real images"):
         run(Stripes(), tiny, Thirds())
+
+
+def test_another_k_stands_in_the_names_and_is_the_independent_packages(dataset):
+    from prdc import compute_prdc
+
+    _, result = run(Stripes(), dataset, Thirds(), num_gen=300, near=(1, 300), k=3)
+    _, usual = run(Stripes(), dataset, Thirds(), num_gen=300, near=(1, 300))
+    assert "precision300_k3_test[thirds]" in result["scores"]
+    assert "precision300_test[thirds]" in usual["scores"]
+    assert "kd300_test[thirds]" in result["scores"]
+    gen = rows(generate(Stripes().eval(), rng.latents(5, "measure-0", 300, Z_DIM)))
+    wanted = compute_prdc(rows(dataset.test.images[:300]), gen, nearest_k=3)
+    held_out = rows(dataset.train.images[-dataset.num_held_out :][:300])
+    floor = compute_prdc(rows(dataset.test.images[:300]), held_out, nearest_k=3)
+    for name in ("precision", "recall", "density", "coverage"):
+        score = result["scores"][f"{name}300_k3_test[thirds]"]
+        assert score["k"] == 3
+        assert score["value"] == pytest.approx(wanted[name], rel=1e-6)
+        assert score["floor"] == pytest.approx(floor[name], rel=1e-6)
+    with pytest.raises(ConfigError, match="k is 0"):
+        run(Stripes(), dataset, Thirds(), k=0)

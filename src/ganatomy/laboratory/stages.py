@@ -23,6 +23,7 @@ from ..metrics import evaluate
 from ..metrics.features import features_for, features_named
 from ..metrics.health import RECORD_NAME
 from ..metrics.network import FeatureNetwork
+from ..metrics.prdc import K
 from ..metrics.reference import Reference
 from ..metrics.watch import Watch
 from ..models import registry
@@ -46,6 +47,7 @@ def measure_run(
     near: tuple[int, int] | None = None,
     memory: int | None = evaluate.NUM_MEMORY,
     features: str | FeatureNetwork | None = None,
+    k: int = K,
 ) -> Iterator[Progress | dict[str, Any]]:
     """Measure a run's newest snapshot; writes measure.json and a line of metrics.jsonl, yields the record last.
 
@@ -57,7 +59,7 @@ def measure_run(
     network = own if features is None else features_named(features, dataset)
     suffix = "" if (network.name, network.sha256) == (own.name, own.sha256) else f"-{network.name}"
     G = run.generator(run.config.device)
-    sizes: evaluate.Sizes = {"num_sets": num_sets, "near": near, "memory": memory}
+    sizes: evaluate.Sizes = {"num_sets": num_sets, "near": near, "memory": memory, "k": k}
     for record in evaluate.measure(G, z_dim, dataset, network, seed=seed, **sizes):
         if isinstance(record, Progress):
             yield record

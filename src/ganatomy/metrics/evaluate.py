@@ -31,6 +31,7 @@ from .memory_reference import MemoryReference
 from .moments import Moments, moments_of
 from .near import count_name, near_scores
 from .network import FeatureNetwork
+from .prdc import K
 from .reference import Reference
 from .splits import Split, real_features, real_images
 
@@ -77,6 +78,8 @@ class Sizes(TypedDict, total=False):
     """Images of a set (default 10,000)."""
     near: tuple[int, int] | None
     """Sets, and images of each, for the kernel distance and the neighbourhoods; None, the default: all."""
+    k: int
+    """Which nearest image a neighbourhood reaches to (default 5)."""
     memory: int | None
     """First images of the first set whose nearest training images are looked for; None, the default: not at all."""
 
@@ -94,7 +97,9 @@ def measure(
     `features=None` gives the same record with nothing measured. A wrong number of sets or images is a `ConfigError`.
     """
     num_sets, num_gen = sizes.get("num_sets", 1), sizes.get("num_gen", NUM_GEN)
-    memory = max(0, min(sizes.get("memory") or 0, num_gen))
+    memory, k = max(0, min(sizes.get("memory") or 0, num_gen)), sizes.get("k", K)
+    if k < 1:
+        raise ConfigError(f"k is {k}; neighbourhoods reach to the nearest image (1) or further, usually 5 or 3.")
     if num_sets < 1 or num_gen < 2:
         raise ConfigError(
             f"{num_sets} sets of {num_gen} images were asked for; at least 1 set of at least 2 images is needed."
@@ -123,7 +128,7 @@ def measure(
     yield {
         "features": {"name": features.name, "sha256": features.sha256, "test_accuracy": features.test_accuracy},
         "seed": seed,
-        "scores": scores | near_scores(near_rows, Reference(dataset, features, num_near), features.name),
+        "scores": scores | near_scores(near_rows, Reference(dataset, features, num_near, k), features.name),
         "bias": bias_curve(first.features, reference) if num_gen >= 20 else None,
         "classes": _classes(features, first.probabilities, dataset) if has_classes else None,
         "confidence": modes.confidence_summary(first.probabilities) if has_classes else None,

@@ -21,7 +21,8 @@ def near_scores(sets: Sequence[np.ndarray], real: Reference, network: str) -> di
     """Return the scores of feature sets [N, F] against the reference, by name, as in `measure.json`.
 
     Each set stands alone; values are means over the sets. The floor is the same score of held-out real images. Scores
-    that the number of images does not allow (neighbourhoods need more than 5) are left out.
+    that the number of images does not allow (neighbourhoods need more than k) are left out. Another k than 5 stands in
+    the names: `precision10k_k3_test[...]`.
     """
     if not sets:
         return {}
@@ -30,19 +31,19 @@ def near_scores(sets: Sequence[np.ndarray], real: Reference, network: str) -> di
         "num_gen": num, "num_real": real.num, "num_floor": real.num_floor, "split": "test", "num_sets": len(sets),
     }  # fmt: skip
 
-    def name(score: str) -> str:
-        return f"{score}{count_name(num)}_test[{network}]"
+    def name(score: str, k: int = K) -> str:
+        return f"{score}{count_name(num)}{'' if k == K else f'_k{k}'}_test[{network}]"
 
     kernels = [kernel_distance(rows, real.features) for rows in sets]
     values = [each.value for each in kernels]
     noise = (_sd(values), "sample sets") if len(sets) > 1 else (kernels[0].se, "jackknife")
     scores = {name("kd"): _score(values, real.kernel_floor, noise, about)}
-    if min(num, real.num) > K:
-        found = [prdc(rows, real.features, real_radii=real.radii) for rows in sets]
+    if min(num, real.num) > real.k:
+        found = [prdc(rows, real.features, real.k, real.radii) for rows in sets]
         for i, field in enumerate(Prdc._fields):
             values = [each[i] for each in found]
             floor = real.prdc_floor[i] if real.prdc_floor else None
-            scores[name(field)] = _score(values, floor, (_sd(values), "sample sets"), about) | {"k": K}
+            scores[name(field, real.k)] = _score(values, floor, (_sd(values), "sample sets"), about) | {"k": real.k}
     return scores
 
 

@@ -30,19 +30,20 @@ VERSION = 1
 class Reference:
     """Features of the first `num` real test images, their neighbourhoods, and the floor of both scores.
 
-    The floor is what held-out real images, as many of them as there are, score against the test images.
+    The floor is what held-out real images, as many of them as there are, score against the test images. A
+    neighbourhood reaches to the `k`-th nearest image.
     """
 
-    def __init__(self, dataset: Dataset, network: FeatureNetwork, num: int):
-        self.num = min(num, len(dataset.test))
+    def __init__(self, dataset: Dataset, network: FeatureNetwork, num: int, k: int = K):
+        self.num, self.k = min(num, len(dataset.test)), k
         self.num_floor = min(num, dataset.num_held_out)
         self._dataset, self._network = dataset, network
-        key = f"{VERSION}|{dataset.sha256}|{network.sha256}|{num}"
+        key = f"{VERSION}|{dataset.sha256}|{network.sha256}|{num}" + (f"|k={k}" if k != K else "")
         arrays = kept(key, ("features", "radii", "kernel_floor", "prdc_floor"), self._compute)
         self.features: np.ndarray = arrays["features"]
         """float32 [num, F]."""
         self.radii: np.ndarray = arrays["radii"]
-        """float64 [num], squared radii of the k = 5 neighbourhoods; empty for too few images."""
+        """float64 [num], squared radii of the neighbourhoods; empty for too few images."""
         self.kernel_floor: float | None = _known(arrays["kernel_floor"])
         floors = arrays["prdc_floor"]
         self.prdc_floor: Prdc | None = Prdc(*map(float, floors)) if np.isfinite(floors).all() else None
@@ -50,14 +51,14 @@ class Reference:
     def _compute(self) -> dict[str, np.ndarray]:
         test = real_features(self._dataset, self._network, "test", self.num)
         held_out = real_features(self._dataset, self._network, "held_out", self.num_floor)
-        enough = min(len(test), len(held_out)) > K
+        enough = min(len(test), len(held_out)) > self.k
         floor: KernelDistance | None = kernel_distance(held_out, test) if len(held_out) > 1 else None
-        radii = squared_radii(test, K) if len(test) > K else np.empty(0)
+        radii = squared_radii(test, self.k) if len(test) > self.k else np.empty(0)
         return {
             "features": test,
             "radii": radii,
             "kernel_floor": np.array(floor.value if floor else np.nan),
-            "prdc_floor": np.array(prdc(held_out, test, real_radii=radii) if enough else (np.nan,) * 4),
+            "prdc_floor": np.array(prdc(held_out, test, self.k, radii) if enough else (np.nan,) * 4),
         }
 
 

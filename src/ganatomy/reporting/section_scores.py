@@ -11,7 +11,7 @@ from .desk import Desk
 from .records import RunRecord, finite
 from .words import count, num
 
-_NAME = re.compile(r"^([a-z]+)\d+k?_test\[(.+)\]$")
+_NAME = re.compile(r"^([a-z]+)\d+k?(?:_k\d+)?_test\[(.+)\]$")
 
 
 def scores_table(desk: Desk, runs: Sequence[RunRecord]) -> Table | None:
@@ -44,7 +44,9 @@ def _table(desk: Desk, runs: Sequence[RunRecord], records: Sequence[dict[str, An
         return None
     rows += _other_rows(desk, records)
     head = (words("scores.head"), *(desk.label(run) for run in runs), words("scores.real"))
-    return Table(caption, head, tuple(rows), words("scores.note"), kind="scores")
+    reach = next((table[name]["k"] for table in tables for name in names if "k" in table[name]), None)
+    note = words("scores.note") + (words("join.sentences") + words("scores.reach", k=reach) if reach else "")
+    return Table(caption, head, tuple(rows), note, kind="scores")
 
 
 def _score_row(desk: Desk, name: str, records: list[dict[str, Any]]) -> tuple[Cell, ...]:

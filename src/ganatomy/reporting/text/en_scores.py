@@ -28,5 +28,6 @@ TEXT = {
     "scores.what.density": "how crowded with real images the places of generated ones are; about 1 is normal",
     "scores.what.coverage": "share of real images with a generated one in their neighbourhood",
     "scores.note": "The column of real images holds what other real images score against the same test images: a "
-    "perfect generator would come near it. Neighbourhoods reach to the fifth nearest image of the same set.",
+    "perfect generator would come near it.",
+    "scores.reach": "A neighbourhood reaches to the image that is number {k} in nearness, within the same set.",
 }
