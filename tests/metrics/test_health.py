@@ -12,7 +12,15 @@ from ganatomy.metrics import health
 
 NIMG = list(range(200, 20_001, 200))
 GOOD = {"Loss/D/adv": 0.5, "Loss/G/adv": 3.0, "Grad/G/norm": 15.0, "Accuracy/real": 0.9, "Accuracy/fake": 0.92}
-LOOK = {"kd": 0.1, "diversity": 0.75, "class_entropy": 0.95, "movement": 0.3, "overfit": 0.03}
+LOOK = {
+    "kd": 0.1,
+    "diversity": 0.75,
+    "class_entropy": 0.95,
+    "movement": 0.3,
+    "overfit": 0.03,
+    "d_train": 2.0,
+    "d_test": 1.9,
+}
 
 
 def record(stats=lambda nimg: {}, panel=lambda nimg: {}, **more) -> health.Record:
@@ -60,7 +68,7 @@ def swinging(n):
         ("collapse", record(panel=after(12_000, class_entropy=0.2)), 14_000, 14_000),
         ("collapse", record(panel=after(12_000, class_counts=[128, 128, 0, 0])), 14_000, 18_000),
         ("stalled", record(panel=after(12_000, movement=0.0)), 14_000, 14_000),
-        ("memorising", record(panel=after(12_000, overfit=0.6)), 14_000, 14_000),
+        ("memorising", record(panel=after(12_000, overfit=0.6, d_test=0.5)), 14_000, 14_000),
         ("oscillation", record(panel=swinging), 12_000, 16_000),
     ],
 )
@@ -98,6 +106,10 @@ def test_what_is_judged_in_mid_run_is_what_the_whole_record_says_of_that_time():
             panel=[line for line in found.panel if line["cur_nimg"] <= nimg],
         )
         assert fired(part) == {name: at for name, at in whole.items() if at <= nimg}
+
+
+def test_a_gap_that_256_images_show_by_chance_is_no_memorising():
+    assert not fired(record(panel=after(12_000, overfit=0.6, d_test=1.4)))
 
 
 def test_noise_is_no_collapse():

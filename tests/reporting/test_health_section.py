@@ -23,7 +23,7 @@ class Desk:
 def run(name: str, diversity: float) -> SimpleNamespace:
     """A run of 20,000 images with that diversity from 10,000 on, judged."""
     good = {"Loss/D/adv": 0.5, "Loss/G/adv": 3.0, "Grad/G/norm": 9.0, "Accuracy/real": 0.9, "Accuracy/fake": 0.9}
-    look = {"diversity": 0.8, "class_entropy": 0.95, "movement": 0.3, "overfit": 0.01}
+    look = {"diversity": 0.8, "class_entropy": 0.95, "movement": 0.3, "overfit": 0.01, "d_train": 2.0, "d_test": 1.9}
     record = health.Record(
         [{"cur_nimg": n, **good} for n in range(200, 20_001, 200)],
         [

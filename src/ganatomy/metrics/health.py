@@ -24,6 +24,7 @@ WINDOW_SHARE, WINDOW_NIMG = 0.05, 960
 """Signals of the losses are means over this share of the run, at least so many images (15 steps of 64)."""
 LEARNT_SHARE = 0.65
 MAX_CLASSES = 25
+MIN_GAP = 0.7
 MOVEMENT_NIMG = 1_500
 """Images between two pictures that are compared, at least (see `panel.movement`)."""
 RECORD_NAME = "health.json"
@@ -63,6 +64,8 @@ class Signal:
     """Images before the first judgement."""
     is_amount: bool = False
     """Whether it is an amount above 0, whose scatter is that of its logarithm."""
+    only_where: Callable[[Record], np.ndarray] | None = None
+    """Whether each value of the track may fire, bool [n]; None: all."""
     room: float = 1.0
     """How many times further than any healthy run it must go at least; recipes differ most in how fast they learn."""
 
@@ -157,6 +160,15 @@ def restlessness(record: Record) -> Track:
     return nimg[settled], values[settled]
 
 
+def gap_is_no_chance(record: Record) -> np.ndarray:
+    """Return where D's logits on seen and unseen real images are further apart than 256 of each differ by chance.
+
+    The logits scatter by 2 to 3, so the difference of two such means has a standard error of about 0.23.
+    """
+    lines = [line for line in record.panel if line.get("overfit") is not None]
+    return np.array([line["d_train"] - line["d_test"] >= MIN_GAP for line in lines], bool)
+
+
 @dataclass(frozen=True)
 class Reading:
     """One signal as it stands at the end of a record."""
@@ -220,7 +232,7 @@ SIGNALS = (
     ),
     Signal(
         "overfit", "memorising", partial(of_panel, "overfit"), ">", "D's gap between seen and unseen real images",
-        room=2.0,
+        only_where=gap_is_no_chance, room=2.0,
     ),
 )  # fmt: skip
 
@@ -258,9 +270,11 @@ def crossings(signal: Signal, record: Record) -> tuple[np.ndarray, np.ndarray, n
     """Return image counts, values and whether each is beyond the threshold: all [n], for the images that are judged."""
     threshold = thresholds()[signal.id]
     nimg, values = signal.track(record)
+    beyond = values < threshold if signal.side == "<" else values > threshold
+    if signal.only_where is not None:
+        beyond = beyond & signal.only_where(record)
     judged = (nimg >= signal.grace_nimg) & np.isfinite(values)
-    nimg, values = nimg[judged], values[judged]
-    return nimg, values, values < threshold if signal.side == "<" else values > threshold
+    return nimg[judged], values[judged], beyond[judged]
 
 
 def _read(signal: Signal, record: Record) -> Reading:
