@@ -51,7 +51,8 @@ def line_of(verdict: health.Verdict) -> str:
     name, reading = NAMES[verdict.id], verdict.readings[0]
     if verdict.state in ("fired", "passed") and reading.fired_value is not None:
         number = f"{reading.says}: {reading.fired_value:.3g}, threshold {reading.threshold:.3g}"
-        return f"{name} since {verdict.nimg:,} images ({number})"
+        when = f"since {verdict.nimg:,} images" if verdict.state == "fired" else f"at {verdict.nimg:,} images, not now"
+        return f"{name} {when} ({number})"
     if verdict.state == "fired":
         return f"{name} at {verdict.nimg:,} images (a loss or gradient was not finite)"
     if reading.value is None:
