@@ -13,10 +13,7 @@ from ganatomy import rng
 from ganatomy.latent import measures
 from ganatomy.latent import real as real_module
 from ganatomy.latent.atlas import Lens
-from ganatomy.latent.kernels import KernelScores
 from ganatomy.latent.real import RealImages
-from ganatomy.metrics.jackknife import jackknife_se
-from ganatomy.metrics.kernel import kernel_distance
 from ganatomy.metrics.moments import moments_of
 from ganatomy.metrics.neighbours import squared_radii
 from ganatomy.metrics.prdc import K, prdc
@@ -79,31 +76,3 @@ def test_a_lens_sees_precision_only_with_real_images_and_neighbourhoods():
     np.testing.assert_array_equal(measures.precision(seen.part(3, 9)), measures.precision(seen)[3:9])
     assert 0 < measures.precision(seen).mean() < 1
     assert dataclasses.replace(lens, features=None, real=real).see(z).is_precise is None
-
-
-@pytest.mark.parametrize(("num", "num_real"), [(20, 20), (203, 157)])
-def test_kernel_distances_and_their_errors_are_those_of_the_metric(num, num_real):
-    test, gen = drawn(0, num_real, 7), drawn(1, num, 7, 1.2, 0.3)
-    value, leave_outs = KernelScores(test).leave_outs(gen)
-    wanted = kernel_distance(gen, test)
-    assert value == pytest.approx(wanted.value, abs=1e-9)
-    assert jackknife_se(leave_outs) == pytest.approx(wanted.se, rel=1e-9)
-    kept = [np.concatenate(np.array_split(rows, 10)[:3] + np.array_split(rows, 10)[4:]) for rows in (gen, test)]
-    assert leave_outs[3] == pytest.approx(kernel_distance(*kept).value, abs=1e-9)
-
-
-def test_the_error_of_a_difference_is_that_of_independent_draws():
-    """Over 60 repetitions, to 30 %; pairing makes it smaller than two errors added."""
-    differences, paired, alone = [], [], []
-    for seed in range(60):
-        draw = np.random.default_rng(seed)
-        test, z = (draw.standard_normal((600, 3)).astype(np.float32) for _ in range(2))
-        scores = KernelScores(test)
-        (first, first_outs), (second, second_outs) = (
-            scores.leave_outs(s * z) for s in (np.float32(1), np.float32(1.2))
-        )
-        differences.append(second - first)
-        paired.append(jackknife_se(second_outs - first_outs))
-        alone.append(np.hypot(jackknife_se(first_outs), jackknife_se(second_outs)))
-    assert np.mean(paired) == pytest.approx(np.std(differences), rel=0.3)
-    assert np.mean(paired) < 0.9 * np.mean(alone)

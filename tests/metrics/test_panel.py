@@ -1,7 +1,6 @@
 """The panel: its numbers where they are known, and what a watched training says and writes."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -82,10 +81,10 @@ def test_the_panel_by_hand(tmp_path):
     """D's side: mean logits of D as it trains; overfit is the share of the way from seen real to generated images."""
     run = start(tmp_path / "run")
     state = TrainState(run.config, torch.device("cpu"))
-    seen = Panel(run.folder, dataset(), None).look(state)
+    seen = Panel(run.folder, dataset(), random_network((1, 8, 12))).look(state)
     with torch.no_grad():
         train_logits = state.D(images.to_float(dataset().train.images))
-    assert set(seen) == {"contrast", "d_train", "d_test", "d_gen", "overfit", "movement"}
+    assert set(seen) == {"contrast", "diversity", "kd", "d_train", "d_test", "d_gen", "overfit", "movement"}
     assert seen["d_train"] == pytest.approx(float(train_logits.mean()), rel=1e-4)
     assert seen["overfit"] == pytest.approx((seen["d_train"] - seen["d_test"]) / (seen["d_train"] - seen["d_gen"]))
 
@@ -135,10 +134,3 @@ def test_a_verdict_in_a_line():
     found = {verdict.id: verdict for verdict in health.judge(health.Record([], [], 1000, diverged_nimg=700))}
     assert line_of(found["divergence"]) == "divergence at 700 images (a loss or gradient was not finite)"
     assert line_of(found["stalled"]) == "stalled: nothing to judge yet"
-
-
-def test_json_lines_are_plain(tmp_path):
-    run = start(tmp_path / "run")
-    train(run)
-    for line in (run.folder / "panel.jsonl").read_text(encoding="utf-8").splitlines():
-        assert json.loads(line)["cur_nimg"] % 320 == 0

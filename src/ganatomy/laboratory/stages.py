@@ -221,7 +221,7 @@ def network_sizes(run: Run) -> dict[str, int]:
 def run_record(run: Run) -> dict[str, Any]:
     """Return a run's part of lab.json: what was trained, its losses, its scores, its classes."""
     stats, measured = run.stats(), files.read_json(run.folder / "measure.json")
-    timing = files.read_json(run.folder / "timing.json")
+    timing, health = files.read_json(run.folder / "timing.json"), run.folder / RECORD_NAME
     seconds = stats[-1]["Timing/total_sec"]
     return {
         "preset": run.config.preset,
@@ -244,7 +244,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "classes": measured["classes"],
         "confidence": measured["confidence"],
         "memorisation": measured.get("memorisation"),
-        "health": files.read_json(health) if (health := run.folder / RECORD_NAME).exists() else None,
+        "health": files.read_json(health) if health.exists() else None,
     }
 
 

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from .. import rng
 from ..metrics.jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
+from ..metrics.kernel import KernelTo
 from ..metrics.network import FeatureNetwork
 from ..metrics.prdc import K, prdc
 from .atlas import Lens
-from .kernels import KernelScores
 from .measures import NUM_PAIRS, pair_distance
 from .real import RealImages
 
@@ -143,14 +143,14 @@ class _Scores:
 
     def __init__(self, real: RealImages):
         self._moments = real.moments
-        self._kernel = KernelScores(real.features) if len(real.features) >= 2 * NUM_GROUPS else None
+        self._kernel = KernelTo(real.features) if len(real.features) >= 2 * NUM_GROUPS else None
         self._found: dict[str, dict[str, tuple[float, np.ndarray]]] = {}
 
     def add(self, name: str, features: np.ndarray) -> None:
         """Measure features [N, F], N >= 20."""
         self._found[name] = {"": leave_out_scores(features, self._moments)}
         if self._kernel is not None:
-            self._found[name]["kernel"] = self._kernel.leave_outs(features)
+            self._found[name]["kernel"] = self._kernel.distances(features)
 
     def rows(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Return the rows of these sets in order, differences against `normal`."""

@@ -1,6 +1,6 @@
 """Whether a run is healthy: rules over stats.jsonl and panel.jsonl, each with a number, a threshold and a date.
 
-A verdict has one or two signals. A signal is a number that can be followed over the run; it fires where it crosses its
+A verdict has one or more signals. A signal is a number that can be followed over the run; it fires where it crosses its
 threshold. Thresholds lie beyond what 20 healthy runs ever showed, and were tested on others: `python -m
 benchmarks.health` made `health_thresholds.json`, docs/health.md tells how well they work. The first images of a run are
 not judged: every run begins with a discriminator that is too strong.
@@ -8,11 +8,10 @@ not judged: every run begins with a discriminator that is too strong.
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +22,11 @@ GRACE_NIMG, CLASSES_GRACE_NIMG, SWINGS_GRACE_NIMG = 5_000, 8_000, 11_000
 WINDOW_SHARE, WINDOW_NIMG = 0.05, 960
 """Signals of the losses are means over this share of the run, at least so many images (15 steps of 64)."""
 LEARNT_SHARE = 0.65
+"""Images count as no longer noise once the panel's kernel distance is below this share of its first value."""
 MAX_CLASSES = 25
+"""Classes up to which 256 images of a healthy generator show all of them."""
 MIN_GAP = 0.7
+"""Least gap, in logits, between seen and unseen real images; 256 of each differ by less by chance."""
 MOVEMENT_NIMG = 1_500
 """Images between two pictures that are compared, at least (see `panel.movement`)."""
 RECORD_NAME = "health.json"
@@ -208,7 +210,7 @@ SIGNALS = (
         is_amount=True, room=2.0,
     ),
     Signal(
-        "class_swings", "oscillation", class_swings, ">", "share of images that change class between two looks",
+        "class_swings", "oscillation", class_swings, ">", "change of the class balance between two looks",
         SWINGS_GRACE_NIMG,
     ),
     Signal(
@@ -259,7 +261,7 @@ def overall(verdicts: Sequence[Verdict]) -> str:
     return "healthy" if "clear" in states else "unknown"
 
 
-@functools.cache
+@cache
 def thresholds() -> dict[str, float]:
     """Return the threshold of every signal, from health_thresholds.json."""
     table = json.loads(THRESHOLDS.read_text(encoding="utf-8"))["signals"]

@@ -31,25 +31,33 @@ def kernel_distance(gen: np.ndarray, real: np.ndarray) -> KernelDistance:
     """
     x, y = check_pair(gen, real, min_rows=2)
     groups = NUM_GROUPS if min(len(x), len(y)) >= 2 * NUM_GROUPS else 1
-    x_parts, y_parts = (np.array_split(rows, groups) for rows in (x, y))
-    # Sums of the kernel over every pair of groups: enough for the estimate and for every estimate without a group.
-    within_x, within_y, between = (np.empty((groups, groups)) for _ in range(3))
-    for i in range(groups):
-        for j in range(groups):
-            between[i, j] = _kernel_sum(x_parts[i], y_parts[j])
-            if j >= i:
-                within_x[i, j] = within_x[j, i] = _kernel_sum(x_parts[i], x_parts[j])
-                within_y[i, j] = within_y[j, i] = _kernel_sum(y_parts[i], y_parts[j])
-    # A row with itself is no pair.
-    for parts, within in ((x_parts, within_x), (y_parts, within_y)):
-        for i, rows in enumerate(parts):
-            within[i, i] -= np.sum((np.einsum("nf,nf->n", rows, rows) / rows.shape[1] + 1.0) ** 3)
-    sizes = np.array([len(rows) for rows in x_parts]), np.array([len(rows) for rows in y_parts])
-    value = _estimate(within_x, within_y, between, sizes, np.ones(groups, bool))
-    if groups == 1:
-        return KernelDistance(value, None)
-    left_out = [_estimate(within_x, within_y, between, sizes, np.arange(groups) != i) for i in range(groups)]
-    return KernelDistance(value, jackknife_se(np.array(left_out)))
+    value, left_out = KernelTo(y, groups).distances(x)
+    return KernelDistance(value, jackknife_se(left_out) if groups > 1 else None)
+
+
+class KernelTo:
+    """Kernel distances of several sets to the same real features [M, F], finite; M is at least twice `groups`.
+
+    The kernel is summed over every pair of groups once: that is enough for the estimate and for every estimate without
+    a group of both sides. Sets made from paired latents leave out the same latents with the same group, so the
+    differences of their leave-outs tell how far the difference of their distances is known.
+    """
+
+    def __init__(self, real: np.ndarray, groups: int = NUM_GROUPS):
+        self._parts = np.array_split(real.astype(np.float64), groups)
+        self._within = _within(self._parts)
+
+    def distances(self, gen: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the distance of features [N, F], N at least twice the groups, and those without each group: [groups].
+
+        Unbiased (Gretton et al. 2012, eq. 3); without its only group there is no distance, so that is left out: [0].
+        """
+        parts = np.array_split(gen.astype(np.float64), len(self._parts))
+        between = np.array([[_kernel_sum(a, b) for b in self._parts] for a in parts])
+        n, m = _sizes(parts), _sizes(self._parts)
+        inside, real = _kept(_within(parts)), _kept(self._within)
+        values = inside / (n * (n - 1)) + real / (m * (m - 1)) - 2 * _kept(between) / (n * m)
+        return float(values[0]), values[1:]
 
 
 def _kernel_sum(a: np.ndarray, b: np.ndarray) -> float:
@@ -59,18 +67,24 @@ def _kernel_sum(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.einsum("ij,ij,ij->", product, product, product))
 
 
-def _estimate(
-    within_x: np.ndarray,
-    within_y: np.ndarray,
-    between: np.ndarray,
-    sizes: tuple[np.ndarray, np.ndarray],
-    kept: np.ndarray,
-) -> float:
-    """Return the unbiased estimate (Gretton et al. 2012, eq. 3) from the groups that are kept."""
-    n, m = (size[kept].sum() for size in sizes)
-    inside = np.ix_(kept, kept)
-    return float(
-        within_x[inside].sum() / (n * (n - 1))
-        + within_y[inside].sum() / (m * (m - 1))
-        - 2 * between[inside].sum() / (n * m)
-    )
+def _within(parts: list[np.ndarray]) -> np.ndarray:
+    """Return the kernel's sums over pairs of different rows of one set, by pairs of its groups: [G, G]."""
+    sums = np.zeros((len(parts), len(parts)))
+    for i, a in enumerate(parts):
+        for j in range(i, len(parts)):
+            sums[i, j] = sums[j, i] = _kernel_sum(a, parts[j])
+        sums[i, i] -= np.sum((np.einsum("nf,nf->n", a, a) / a.shape[1] + 1.0) ** 3)  # a row with itself is no pair
+    return sums
+
+
+def _sizes(parts: list[np.ndarray]) -> np.ndarray:
+    """Return the number of rows of all groups, then, if there are several, without each: [1 + G] or [1]."""
+    sizes = np.array([len(part) for part in parts], np.float64)
+    return np.array([sizes.sum(), *(sizes.sum() - sizes if len(sizes) > 1 else ())])
+
+
+def _kept(sums: np.ndarray) -> np.ndarray:
+    """Return sums by pairs of groups [G, G] over all groups, then, if there are several, without each: as `_sizes`."""
+    total = sums.sum()
+    without = total - sums.sum(axis=0) - sums.sum(axis=1) + sums.diagonal()
+    return np.array([total, *(without if len(sums) > 1 else ())])

@@ -31,20 +31,16 @@ NUM_REAL = 1000
 
 
 class Panel:
-    """The panel of one run; `__call__` is a hook of the training loop that adds a line to panel.jsonl.
+    """The panel of one run; `__call__` is a hook of the training loop that adds a line to panel.jsonl."""
 
-    Without a feature network (`None`) the lines lack what needs one.
-    """
-
-    def __init__(self, folder: Path, dataset: Dataset, network: FeatureNetwork | None):
+    def __init__(self, folder: Path, dataset: Dataset, network: FeatureNetwork):
         self._folder, self._network = folder, network
         self._train, self._test = _spread_out(dataset.train.images), _spread_out(dataset.test.images)
         self._real_contrast = _contrast(self._test)
-        if network is not None:
-            self._reference = network.extract(dataset.test.images[:NUM_REAL])[0]
-            features, probabilities = network.extract(self._test)
-            self._real_diversity = mean_distance(features)
-            self._real_entropy = modes.class_entropy(modes.class_counts(probabilities)) if network.class_names else None
+        self._reference = network.extract(dataset.test.images[:NUM_REAL])[0]
+        features, probabilities = network.extract(self._test)
+        self._real_diversity = mean_distance(features)
+        self._real_entropy = modes.class_entropy(modes.class_counts(probabilities)) if network.class_names else None
 
     def __call__(self, state: TrainState) -> None:
         """Look at the state's G_ema and D and write what is seen; changes nothing in the state."""
@@ -55,20 +51,19 @@ class Panel:
         z = rng.latents(state.config.seed, "panel", NUM_LATENTS, state.config.z_dim)
         pictures = generate(state.usable_generator(), z)
         seen = {"contrast": _contrast(pictures) / self._real_contrast if self._real_contrast else None}
-        if self._network is not None:
-            seen |= self._in_features(self._network, pictures)
-        return seen | self._by_discriminator(state, pictures) | {"movement": self._movement(state.cur_nimg)}
+        seen |= self._in_features(pictures) | self._by_discriminator(state, pictures)
+        return seen | {"movement": self._movement(state.cur_nimg)}
 
     def _movement(self, cur_nimg: int) -> float | None:
         moved = movement(self._folder, cur_nimg)
         return None if moved is None or not self._real_contrast else moved / self._real_contrast
 
-    def _in_features(self, network: FeatureNetwork, pictures: Tensor) -> dict[str, Any]:
-        features, probabilities = network.extract(pictures)
+    def _in_features(self, pictures: Tensor) -> dict[str, Any]:
+        features, probabilities = self._network.extract(pictures)
         seen: dict[str, Any] = {"diversity": mean_distance(features) / self._real_diversity}
         if len(self._reference) > 1:
             seen["kd"] = kernel_distance(features, self._reference).value
-        if network.class_names:
+        if self._network.class_names:
             counts = modes.class_counts(probabilities)
             seen["class_counts"] = counts.tolist()
             seen["class_entropy"] = modes.class_entropy(counts) / self._real_entropy if self._real_entropy else None

@@ -8,11 +8,11 @@ from typing import Any
 
 from .. import files
 from ..errors import RunError
+from ..laboratory.comparing import RECORD_NAME
 from .desk import Desk
 from .records import Records, RunRecord
 from .words import Words
 
-RECORD_NAME = "compare.json"
 NEEDED = ("main", "scores", "groups", "pairs", "differences")
 
 

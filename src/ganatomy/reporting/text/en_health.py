@@ -53,7 +53,7 @@ TEXT = {
     "signal.d_loss_low": "discriminator's loss",
     "signal.d_accuracy": "discriminator's accuracy",
     "signal.g_gradient": "generator's gradient / its past mean",
-    "signal.class_swings": "images that change class between two looks",
+    "signal.class_swings": "change of the class balance between two looks",
     "signal.restless": "change of the fixed pictures / contrast of real ones",
     "signal.g_loss": "generator's loss",
     "signal.regress": "kernel distance above the best so far / the first",

@@ -52,7 +52,7 @@ TEXT = {
     "signal.d_loss_low": "判别器损失",
     "signal.d_accuracy": "判别器准确率",
     "signal.g_gradient": "生成器梯度 / 其过去均值",
-    "signal.class_swings": "两次查看之间改变类别的图像比例",
+    "signal.class_swings": "两次查看之间类别分布的变化",
     "signal.restless": "固定潜变量图像的变化 / 真实图像的对比度",
     "signal.g_loss": "生成器损失",
     "signal.regress": "核距离高出此前最佳值的部分 / 初始值",
