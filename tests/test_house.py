@@ -285,7 +285,9 @@ def test_overrides_agree_with_the_configuration():
     fields = typing.get_type_hints(TrainConfig)
     for name, kind in typing.get_type_hints(Overrides).items():
         assert name in fields, name
-        assert kind == fields[name] or kind | None == fields[name], name
+        chosen = set(typing.get_args(kind)) - {"auto"}  # a choice that is made when the run starts
+        same = chosen == set(typing.get_args(fields[name])) if "auto" in typing.get_args(kind) else False
+        assert same or kind == fields[name] or kind | None == fields[name], name
 
 
 DECIDED_ELSEWHERE = {
@@ -293,6 +295,7 @@ DECIDED_ELSEWHERE = {
     "seed", "total_nimg", "init_from",  # parameters of train itself
     "data", "data_path", "data_fit", "data_sha256", "num_train",  # the data
     "img_channels", "img_height", "img_width",
+    "budget_sec",  # train's --budget
 }  # fmt: skip
 
 

@@ -163,7 +163,7 @@ def train(
         if init_from is not None:
             session.read_weights(Path(init_from))
             asked["init_from"] = str(Path(init_from).resolve())
-        configuration.check(dataclasses.replace(config, **_without_device(asked)))
+        configuration.check(dataclasses.replace(config, **_without_automatic(asked)))
         dataset = _open(data, settings)
         config = session.configure(config, dataset, asked, console.say)
         folder = Path(out or Path("runs") / files.new_run_name(preset, config.seed))
@@ -337,8 +337,9 @@ def _check_no_fitting(options: DataOptions) -> None:
         raise ConfigError(f"--resume keeps the run's pictures as they are; leave out --{' and --'.join(given)}.")
 
 
-def _without_device(asked: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in asked.items() if name != "device"}
+def _without_automatic(asked: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is decided later, by looking at the machine."""
+    return {name: value for name, value in asked.items() if name != "device" and value != "auto"}
 
 
 def _check_unchanged(config: TrainConfig, words: dict[str, Any], asked: dict[str, Any]) -> None:
@@ -348,8 +349,7 @@ def _check_unchanged(config: TrainConfig, words: dict[str, Any], asked: dict[str
     wanted = asked | {name: words[name] for name in ("preset", "data") if words[name] is not None}
     if config.data_path and wanted.get("data") and str(Path(wanted["data"]).expanduser().resolve()) == config.data_path:
         del wanted["data"]
-    if wanted.get("device") == "auto":
-        del wanted["device"]
+    wanted = {name: value for name, value in wanted.items() if value != "auto"}
     changed = configuration.differences(config, dataclasses.replace(config, **wanted))
     if changed:
         raise ConfigError(

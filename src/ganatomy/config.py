@@ -14,6 +14,8 @@ ModelName = Literal["mlp", "dcgan"]
 OptimizerName = Literal["sgd", "adam"]
 InitName = Literal["default", "normal"]
 FitName = Literal["crop", "pad", "stretch"]
+EngineName = Literal["reference", "fast"]
+PrecisionName = Literal["float32", "tf32", "bfloat16"]
 
 NUM_FIXED_LATENTS = 64
 """Latents pictured over time in every run."""
@@ -86,6 +88,12 @@ class TrainConfig:
     """Device chosen at the start."""
     num_threads: int = 1
     """CPU threads chosen at the start; part of exact resume."""
+    engine: EngineName = "reference"
+    """How a step is computed: `reference` (autograd, plain float32) or `fast` (derivatives written out)."""
+    precision: PrecisionName = "float32"
+    """Arithmetic of the fast step; weights, averages and optimizers are float32 always."""
+    budget_sec: float | None = None
+    """Time the run was given at its start, which decided `total_nimg`; None: no budget."""
 
     @property
     def img_shape(self) -> tuple[int, int, int]:
@@ -122,6 +130,11 @@ class Overrides(TypedDict, total=False):
     """auto, cpu, cuda or mps; auto is CUDA where present, else the CPU, never mps."""
     num_threads: int
     """CPU threads; unset: the cores this process may use."""
+    engine: Literal["auto", "reference", "fast"]
+    """How a step is computed: reference (autograd, plain float32) or fast (the same step with derivatives written
+    out); auto is fast where the network has one."""
+    precision: Literal["auto", "float32", "tf32", "bfloat16"]
+    """Arithmetic of the fast step; auto is bfloat16 where a measurement finds it faster, else float32."""
     batch_size: int
     """Images per optimizer step."""
     num_epochs: float
@@ -170,7 +183,13 @@ def check(config: TrainConfig) -> TrainConfig:
         value = getattr(config, name)
         if not 0 <= value < 1:
             raise ConfigError(f"{name} is {value}; it must be at least 0 and below 1.")
-    for name, allowed in (("model", ModelName), ("optimizer", OptimizerName), ("init", InitName)):
+    for name, allowed in (
+        ("model", ModelName),
+        ("optimizer", OptimizerName),
+        ("init", InitName),
+        ("engine", EngineName),
+        ("precision", PrecisionName),
+    ):
         if getattr(config, name) not in get_args(allowed):
             raise unknown(name, getattr(config, name), get_args(allowed))
     if config.keep_checkpoints < 2:

@@ -10,8 +10,8 @@ from ..datasets.stream import ImageStream
 from ..errors import DivergedError, Interrupted
 from ..progress import Progress
 from . import checkpoint, runlog, schedule
+from .engine import build_step
 from .state import TrainState
-from .step import train_step
 
 Hook = Callable[[TrainState], None]
 
@@ -33,6 +33,7 @@ def train(
     total_nimg = config.total_nimg
     assert total_nimg and config.tick_nimg and config.sample_nimg and config.snapshot_nimg and config.checkpoint_nimg
     latents = rng.LatentStream(config.seed, "train", config.z_dim)
+    train_step = build_step(state)
     log = runlog.StatsLog(folder)
     tasks: list[tuple[int, Hook]] = [
         (config.tick_nimg, log.write),
@@ -67,7 +68,7 @@ def train(
         z = latents.z(state.cur_nimg, num_images).to(state.device)
         last_nimg = state.cur_nimg
         try:
-            train_step(state, real_img, z)
+            train_step(real_img, z)
         except DivergedError as error:
             good = checkpoint.newest_good(folder)
             where = f"The last good checkpoint is {good}." if good else "There is no checkpoint yet."

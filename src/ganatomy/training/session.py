@@ -17,7 +17,7 @@ from ..datasets.store import Dataset
 from ..datasets.stream import ImageStream
 from ..errors import DataError, GanatomyError, RunError, StorageError
 from ..progress import Progress
-from . import checkpoint, loop, runlog
+from . import checkpoint, engine, loop, runlog
 from .run import Run, failure_state, open_run, write_status
 from .state import TrainState
 
@@ -39,6 +39,7 @@ def configure(config: TrainConfig, dataset: Dataset, asked: dict[str, Any], say:
     num_threads, threads_reason = device.choose_threads(asked.get("num_threads"))
     say(f"device: {device_name} ({device_reason}); CPU threads: {num_threads} ({threads_reason}).")
     decided = {"device": str(device_name), "num_threads": num_threads} | dataset.settings()
+    decided |= engine.choose(config, asked, device_name, num_threads, say)
     config = dataclasses.replace(config, **asked | decided)
     for name in ("adam_beta1", "adam_beta2"):
         if name in asked and config.optimizer != "adam":
