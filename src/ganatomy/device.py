@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
+import math
 import os
 import platform
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ import torch
 from .errors import ConfigError, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+"""Settings of glibc's mallopt (malloc.h)."""
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "matplotlib")
 
 
@@ -50,6 +55,31 @@ def choose_threads(asked: int | None) -> tuple[int, str]:
 def use_threads(num_threads: int) -> None:
     """Make PyTorch's CPU operations use this many threads (the number is part of exact resume)."""
     torch.set_num_threads(num_threads)
+
+
+def keep_memory() -> str:
+    """Let this process keep memory that tensors give back, where the C library can be told; return words on it.
+
+    glibc returns large blocks to the system at once, and the next tensor faults its pages in again one by one
+    (docs/performance.md has what that costs).
+    """
+    if not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc":
+        return ""
+    library = ctypes.CDLL(None)
+    for setting, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 2**26)):
+        library.mallopt(setting, value)
+    return "; freed memory is kept for the next tensor (glibc)"
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype, size: int = 1024, repeats: int = 5) -> float:
+    """Return the rate of square matrix products in 10^9 operations per second, the best of a few."""
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    best = math.inf
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        (a @ b)[0, 0].item()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best / 1e9
 
 
 def peak_memory_gb() -> float:

@@ -23,7 +23,8 @@ from ganatomy.metrics.watch import Watch
 from ganatomy.training.run import create_run, open_run
 from ganatomy.training.session import run_training
 
-PRESETS = ("gan", "dcgan")
+PRESETS = ("gan", "dcgan", "gan-fast", "dcgan-fast")
+"""Presets with the reference step, and with the fast one in bfloat16."""
 
 
 def dataset(sha256: str = "ab" * 32) -> Dataset:
@@ -36,7 +37,9 @@ def config(preset: str, **changes: object) -> TrainConfig:
     data = {"data": "made-up", "data_sha256": "ab" * 32, "num_train": 70, "img_height": 8, "img_width": 12}
     size = {"z_dim": 5, "batch_size": 16, "total_nimg": 330, "seed": 3}
     intervals = {"tick_nimg": 40, "sample_nimg": 150, "snapshot_nimg": 200, "checkpoint_nimg": 48}
-    return resolve(dataclasses.replace(presets.preset(preset), **(data | size | intervals | changes)))
+    name, is_fast = preset.removesuffix("-fast"), preset.endswith("-fast")
+    engine = {"engine": "fast", "precision": "bfloat16"} if is_fast else {}
+    return resolve(dataclasses.replace(presets.preset(name), **(data | size | intervals | engine | changes)))
 
 
 def start(folder: Path, preset: str, **changes: object) -> Path:

@@ -14,7 +14,7 @@ import torch
 
 from .. import config as configuration
 from .. import device, files, presets
-from ..config import TrainConfig
+from ..config import EngineName, PrecisionName, TrainConfig
 from ..datasets.store import Dataset
 from ..datasets.stream import ImageStream
 from ..errors import RunError, unknown
@@ -22,8 +22,8 @@ from ..latent import codes
 from ..metrics.features import features_for, features_reason
 from ..models.generate import generate
 from ..progress import clock
+from ..training import engine
 from ..training.state import TrainState
-from ..training.step import train_step
 
 PRESETS = ("gan", "dcgan")
 FAST_NUM_THREADS = 6
@@ -86,6 +86,8 @@ class Plan:
     """Training images per preset: the budget's, fewer for the quick lab on slow machines."""
     device: str
     num_threads: int
+    engine: EngineName
+    precision: PrecisionName
 
     @property
     def sizes(self) -> Budget:
@@ -102,7 +104,8 @@ class Plan:
         config = dataclasses.replace(
             presets.preset(preset), seed=self.seed, total_nimg=total_nimg,
             sample_nimg=total_nimg // self.sizes.num_pictures,
-            device=self.device, num_threads=self.num_threads, **dataset.settings(),
+            device=self.device, num_threads=self.num_threads, engine=self.engine, precision=self.precision,
+            **dataset.settings(),
         )  # fmt: skip
         return configuration.resolve(config)
 
@@ -122,7 +125,7 @@ def make_plan(
     return Plan(
         budget=budget, seed=seed, data=dataset.name, data_sha256=dataset.sha256,
         dims=tuple(dims) if dims is not None else None, nimg=choose_nimg(budget, str(device_name), num_threads, say),
-        device=str(device_name), num_threads=num_threads,
+        device=str(device_name), num_threads=num_threads, **engine.choose({}, device_name, num_threads, say),
     )  # fmt: skip
 
 
@@ -196,9 +199,10 @@ def expected_seconds(plan: Plan, dataset: Dataset, folder: Path) -> dict[str, fl
         left_nimg = plan.nimg[preset] - _seen_nimg(run_folder)
         if left_nimg > 0:
             num = config.batch_size
-            real_img = ImageStream(dataset.train, config.seed, state.device).real_img(0, num)
+            dtype = engine.image_dtype(config)
+            real_img = ImageStream(dataset.train, config.seed, state.device, dtype).real_img(0, num)
             z = torch.zeros(num, config.z_dim, device=state.device)
-            seconds[f"train {preset}"] = _seconds_of(partial(train_step, state, real_img, z)) / num * left_nimg
+            seconds[f"train {preset}"] = _seconds_of(partial(engine.build_step(state), real_img, z)) / num * left_nimg
         if not (run_folder / "dissect" / "dissect.json").exists():
             G, some_z = state.G_ema.eval(), torch.zeros(256, config.z_dim)
             picture = _seconds_of(partial(generate, G, some_z)) / 256

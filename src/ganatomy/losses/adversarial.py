@@ -1,7 +1,7 @@
 """Adversarial losses: pure functions from logits to per-sample losses. They never call an optimizer.
 
 Every pair has the signature d_loss(real_logits, gen_logits) and g_loss(real_logits, gen_logits), [N], [N] -> [N];
-both see both logits, since relativistic losses need them.
+both see both logits, since relativistic losses need them. The slopes are their derivatives, for the fast step.
 """
 
 from __future__ import annotations
@@ -28,3 +28,13 @@ def d_loss(real_logits: Tensor, gen_logits: Tensor) -> Tensor:
 def g_loss(real_logits: Tensor, gen_logits: Tensor) -> Tensor:
     """Return G's non-saturating loss -log sigmoid(D(G(z))) (the same paper, section 3): [N], [N] -> [N]."""
     return softplus(-gen_logits)
+
+
+def d_slopes(real_logits: Tensor, gen_logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the derivatives of `d_loss` by the real and by the generated logits: [N], [N] -> [N], [N]."""
+    return (-real_logits).sigmoid_().neg_(), gen_logits.sigmoid()
+
+
+def g_slopes(real_logits: Tensor, gen_logits: Tensor) -> Tensor:
+    """Return the derivative of `g_loss` by the generated logits: [N], [N] -> [N]."""
+    return (-gen_logits).sigmoid_().neg_()

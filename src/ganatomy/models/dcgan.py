@@ -19,6 +19,8 @@ NUM_BASE_CHANNELS = 64
 MAX_CHANNELS = 512
 LARGEST_BASE_PX = 4
 SIZE_RANGE_PX = (8, 1024)
+SLOPE = 0.2
+"""Of the discriminator's LeakyReLU below zero."""
 
 Pair = tuple[int, int]
 
@@ -84,6 +86,7 @@ class Generator(nn.Module):
         last = stairs[-1]
         layers += [nn.ConvTranspose2d(last.num_channels, channels, last.kernel, last.stride, padding=1), nn.Tanh()]
         self.main = nn.Sequential(*layers)
+        self.img_size = height, width
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """Map latents [N, Z] to images [N, C, H, W]; labels `c` are not used by this network."""
@@ -103,7 +106,7 @@ class Discriminator(nn.Module):
             layers.append(nn.Conv2d(num_in, stair.num_channels, stair.kernel, stair.stride, padding=1))
             if number > 0:  # no batch norm on the layer that touches the image
                 layers.append(nn.BatchNorm2d(stair.num_channels))
-            layers.append(nn.LeakyReLU(0.2, inplace=True))
+            layers.append(nn.LeakyReLU(SLOPE, inplace=True))
             num_in = stair.num_channels
         layers.append(nn.Conv2d(num_in, 1, stairs[-1].small, stride=1, padding=0))
         self.main = nn.Sequential(*layers)

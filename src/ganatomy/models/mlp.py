@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 NUM_HIDDEN = 128
+SLOPE = 0.2
+"""Of LeakyReLU below zero."""
 
 
 class Generator(nn.Module):
@@ -20,7 +22,7 @@ class Generator(nn.Module):
         super().__init__()
         self.img_shape = img_shape
         self.fc1 = nn.Linear(z_dim, NUM_HIDDEN)
-        self.nonlin1 = nn.LeakyReLU(0.2)
+        self.nonlin1 = nn.LeakyReLU(SLOPE)
         self.fc2 = nn.Linear(NUM_HIDDEN, math.prod(img_shape))
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
@@ -35,7 +37,7 @@ class Discriminator(nn.Module):
     def __init__(self, img_shape: tuple[int, int, int]):
         super().__init__()
         self.fc1 = nn.Linear(math.prod(img_shape), NUM_HIDDEN)
-        self.nonlin1 = nn.LeakyReLU(0.2)
+        self.nonlin1 = nn.LeakyReLU(SLOPE)
         self.fc2 = nn.Linear(NUM_HIDDEN, 1)
 
     def forward(self, img: Tensor, c: Tensor | None = None) -> Tensor:

@@ -2,17 +2,68 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
 
 from .. import rng
 from ..config import TrainConfig
-from . import dcgan, mlp
+from . import dcgan, dcgan_explicit, mlp, mlp_explicit
+from .weights import Weights
 
 GENERATORS: dict[str, type[mlp.Generator] | type[dcgan.Generator]] = {"mlp": mlp.Generator, "dcgan": dcgan.Generator}
 DISCRIMINATORS: dict[str, type[mlp.Discriminator] | type[dcgan.Discriminator]] = {
     "mlp": mlp.Discriminator,
     "dcgan": dcgan.Discriminator,
 }
+EXPLICIT: dict[str, tuple[Any, Any]] = {
+    "mlp": (mlp_explicit.Generator, mlp_explicit.Discriminator),
+    "dcgan": (dcgan_explicit.Generator, dcgan_explicit.Discriminator),
+}
+"""Generator and discriminator with derivatives written out, for the fast step."""
+
+
+class ExplicitGenerator(Protocol):
+    """A generator's passes without autograd."""
+
+    weights: Weights
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Any]:
+        """Return images [N, C, H, W] of latents [N, Z], and what `backward` needs."""
+
+    def backward(self, grad: Tensor, made: Any) -> None:
+        """Store the gradients of all parameters from the images'."""
+
+
+class ExplicitDiscriminator(Protocol):
+    """A discriminator's passes without autograd."""
+
+    weights: Weights
+
+    def forward(self, img: Tensor) -> tuple[Tensor, Any]:
+        """Return logits [N] of images [N, C, H, W], and what `backward_img` needs."""
+
+    def forward_both(self, real_img: Tensor, gen_img: Tensor) -> tuple[Tensor, Tensor, Any]:
+        """Return the logits of real and of generated images from separate passes, and what `backward_both` needs."""
+
+    def backward_both(self, real_slopes: Tensor, gen_slopes: Tensor, seen: Any) -> None:
+        """Store the gradients of all parameters from those of both logits."""
+
+    def backward_img(self, slopes: Tensor, seen: Any) -> Tensor:
+        """Return the gradient of the images from that of the logits; stores nothing."""
+
+
+def explicit_generator(network: nn.Module, config: TrainConfig, dtype: torch.dtype) -> ExplicitGenerator:
+    """Return the passes of a generator of this configuration, computed in `dtype`."""
+    built: ExplicitGenerator = EXPLICIT[config.model][0](network, dtype)
+    return built
+
+
+def explicit_discriminator(network: nn.Module, config: TrainConfig, dtype: torch.dtype) -> ExplicitDiscriminator:
+    """Return the passes of a discriminator of this configuration, computed in `dtype`."""
+    built: ExplicitDiscriminator = EXPLICIT[config.model][1](network, dtype)
+    return built
 
 
 def build_generator(config: TrainConfig) -> nn.Module:

@@ -26,7 +26,10 @@ def with_statistics(G_ema: nn.Module, z_dim: int, seed: int) -> nn.Module:
     Averaged weights produce other activations than the raw ones, so the raw statistics do not fit them. The
     copy's are the mean over 2,048 fixed latents in batches of 256: a pure function of the weights and the seed.
     """
+    # In plain memory order, as a snapshot is read again: the same bytes then give the same pictures.
     network = copy.deepcopy(G_ema)
+    for parameter in network.parameters():
+        parameter.data = parameter.data.contiguous()
     norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     if norms:
         momenta = [norm.momentum for norm in norms]

@@ -4,26 +4,79 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
 
-from ..config import TrainConfig
+from .. import device
+from ..config import EngineName, PrecisionName, TrainConfig
+from ..errors import ConfigError
+from .fast_step import DTYPES, FastStep
 from .state import TrainState
 from .step import train_step
 
 Step = Callable[[Tensor, Tensor], None]
 """Takes real images [N, C, H, W] in [-1, 1] and latents [N, z_dim], both on the state's device; advances the state."""
+WORTHWHILE = 1.5
+"""bfloat16 is chosen where its matrix products run at so many times the rate of float32."""
 
 
 def build_step(state: TrainState) -> Step:
-    """Return the step that `config.engine` names, bound to a state whose weights are in place."""
-    return partial(train_step, state)
+    """Return the step that the configuration names, bound to a state whose weights are in place."""
+    is_tf32 = state.config.precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = is_tf32
+    torch.backends.cudnn.allow_tf32 = is_tf32
+    return FastStep(state) if state.config.engine == "fast" else partial(train_step, state)
 
 
-def choose(
-    config: TrainConfig, asked: dict[str, Any], device: torch.device, num_threads: int, say: Callable[[str], None]
-) -> dict[str, Any]:
-    """Return `engine` and `precision` for a new run, as asked for or chosen by what this machine is; says why."""
-    return {"engine": "reference", "precision": "float32"}
+def image_dtype(config: TrainConfig) -> torch.dtype:
+    """Return the dtype in which the step wants its real images."""
+    return DTYPES[config.precision] if config.engine == "fast" else torch.float32
+
+
+class Choice(TypedDict):
+    """What was decided, as fields of the configuration."""
+
+    engine: EngineName
+    precision: PrecisionName
+
+
+def choose(asked: dict[str, Any], on: torch.device, num_threads: int, say: Callable[[str], None]) -> Choice:
+    """Return `engine` and `precision` for a new run on a device, as asked for or by what this machine does; says why.
+
+    Raises `ConfigError` for combinations that do not exist.
+    """
+    engine, precision = asked.get("engine", "auto"), asked.get("precision", "auto")
+    engine_reason = precision_reason = "asked for"
+    if engine == "auto":
+        engine, engine_reason = _engine(on)
+    if engine == "reference" and precision not in ("auto", "float32"):
+        raise ConfigError(f"precision {precision} needs --engine fast; the reference step is plain float32.")
+    if precision == "tf32" and on.type != "cuda":
+        raise ConfigError("precision tf32 exists on CUDA devices only; use float32 or bfloat16 here.")
+    if precision == "auto":
+        precision, precision_reason = (
+            ("float32", "of the reference") if engine == "reference" else _precision(on, num_threads)
+        )
+    kept = device.keep_memory() if on.type == "cpu" else ""
+    say(f"step: {engine} ({engine_reason}); arithmetic: {precision} ({precision_reason}){kept}.")
+    return {"engine": engine, "precision": precision}
+
+
+def _engine(on: torch.device) -> tuple[EngineName, str]:
+    if on.type == "mps":
+        return "reference", "the fast step was never tried on mps"
+    return "fast", "the same arithmetic as the reference, without autograd"
+
+
+def _precision(on: torch.device, num_threads: int) -> tuple[PrecisionName, str]:
+    """Return the arithmetic of the fast step and why: bfloat16 where its matrix products are clearly faster."""
+    if on.type == "cpu":
+        device.use_threads(num_threads)
+    rates = {dtype: device.matrix_rate(on, dtype) for dtype in (torch.float32, torch.bfloat16)}
+    ratio = rates[torch.bfloat16] / rates[torch.float32]
+    found = f"its matrix products run at {ratio:.1f} times the rate of float32, measured now"
+    if ratio >= WORTHWHILE:
+        return "bfloat16", found
+    return "float32", f"bfloat16: {found}; it is used from {WORTHWHILE} on"

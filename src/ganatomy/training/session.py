@@ -39,7 +39,7 @@ def configure(config: TrainConfig, dataset: Dataset, asked: dict[str, Any], say:
     num_threads, threads_reason = device.choose_threads(asked.get("num_threads"))
     say(f"device: {device_name} ({device_reason}); CPU threads: {num_threads} ({threads_reason}).")
     decided = {"device": str(device_name), "num_threads": num_threads} | dataset.settings()
-    decided |= engine.choose(config, asked, device_name, num_threads, say)
+    decided |= engine.choose(asked, device_name, num_threads, say)
     config = dataclasses.replace(config, **asked | decided)
     for name in ("adam_beta1", "adam_beta2"):
         if name in asked and config.optimizer != "adam":
@@ -72,6 +72,8 @@ def run_training(
     with files.one_writer(run.folder):
         device.choose_device(config.device)
         device.use_threads(config.num_threads)
+        if config.device == "cpu":
+            device.keep_memory()
         _warn_about_versions(run, say)
         state = TrainState(config, torch.device(config.device))
         if checkpoint.load_newest(run.folder, state, say):
@@ -81,7 +83,7 @@ def run_training(
             say(f"{run.name}: starting from the weights of {config.init_from}.")
         runlog.cut_back(run.folder, config, state.cur_nimg)
         write_status(run, "running", state.cur_nimg)
-        stream = ImageStream(dataset.train, config.seed, state.device)
+        stream = ImageStream(dataset.train, config.seed, state.device, engine.image_dtype(config))
         _save_real(run, dataset)
         try:
             for progress in loop.train(state, stream, run.folder, watch.hooks if watch else (), should_stop):

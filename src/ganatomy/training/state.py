@@ -11,34 +11,7 @@ from torch import Tensor, nn
 from ..config import TrainConfig
 from ..models import registry
 from . import ema, schedule
-
-SCALARS = (
-    "Loss/G/adv", "Loss/D/adv", "Loss/D/real", "Loss/D/fake", "Scores/real", "Scores/fake",
-    "Accuracy/real", "Accuracy/fake", "Grad/G/norm", "Grad/D/norm",
-)  # fmt: skip
-"""Training scalars, averaged over the images of a tick; defined in docs/logged-values.md."""
-
-
-class TickSums:
-    """Sums of the training scalars since the last line of stats.jsonl, kept on the device."""
-
-    def __init__(self, device: torch.device):
-        dtype = torch.float32 if device.type == "mps" else torch.float64
-        self.sums = torch.zeros(len(SCALARS), dtype=dtype, device=device)
-        self.num_images = 0
-
-    def add(self, scalars: dict[str, Tensor], num_images: int) -> None:
-        """Add the batch means of one step, weighted by its images."""
-        values = torch.stack([scalars[name].detach() for name in SCALARS])
-        self.sums.add_(values.to(self.sums.dtype), alpha=num_images)
-        self.num_images += num_images
-
-    def take(self) -> dict[str, float]:
-        """Return the means by name and start again from zero; the one read from the device per tick."""
-        means = (self.sums / self.num_images).tolist()
-        self.sums.zero_()
-        self.num_images = 0
-        return dict(zip(SCALARS, means))
+from .ticklog import TickLog
 
 
 class TrainState:
@@ -52,7 +25,7 @@ class TrainState:
         self.G_ema = copy.deepcopy(self.G).requires_grad_(False)
         self.optimizer_G = _optimizer(self.G, config, config.lr_g)
         self.optimizer_D = _optimizer(self.D, config, config.lr_d)
-        self.tick = TickSums(device)
+        self.tick = TickLog(device, config.batch_size)
         self.cur_nimg = 0
         self._usable: tuple[int, nn.Module] | None = None
 
@@ -73,7 +46,7 @@ class TrainState:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every changing tensor by name, on the CPU."""
-        named = {"tick.sums": self.tick.sums}
+        named = {f"tick.{name}": value for name, value in self.tick.tensors().items()}
         for name, network in (("G", self.G), ("D", self.D), ("G_ema", self.G_ema)):
             named |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for name, optimizer in (("optimizer_G", self.optimizer_G), ("optimizer_D", self.optimizer_D)):
@@ -95,8 +68,7 @@ class TrainState:
                 index, slot = key.split(".", 1)
                 slots.setdefault(int(index), {})[slot] = value
             optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
-        self.tick.sums.copy_(tensors["tick.sums"])
-        self.tick.num_images = int(counters["tick_num_images"])
+        self.tick.load(_under("tick", tensors), int(counters["tick_num_images"]))
         self.cur_nimg = int(counters["cur_nimg"])
         self._usable = None
 

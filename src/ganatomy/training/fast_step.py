@@ -1,0 +1,75 @@
+"""The same step as step.py with every derivative written out: no autograd, fewer and larger products.
+
+It computes in `config.precision`; weights, gradients, optimizers and the average are float32. tests/training/
+test_fast_step.py holds it against the reference in float64, to 1e-6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..losses import adversarial
+from ..models import registry
+from ..models.weights import Weights
+from . import schedule
+from .finite import check_finite
+from .flat_optimizer import update_of
+from .state import TrainState
+
+DTYPES = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class FastStep:
+    """The step of one state. Made once its weights are in place: it moves the parameters into vectors of its own."""
+
+    def __init__(self, state: TrainState):
+        dtype = DTYPES[state.config.precision]
+        if next(state.G.parameters()).dtype == torch.float64:  # tests compare in float64
+            dtype = torch.float64
+        self._state = state
+        self._G = registry.explicit_generator(state.G, state.config, dtype)
+        self._D = registry.explicit_discriminator(state.D, state.config, dtype)
+        self._average = Weights(state.G_ema, next(state.G_ema.parameters()).dtype)
+        self._updates = {
+            "G": update_of(state.optimizer_G, self._G.weights),
+            "D": update_of(state.optimizer_D, self._D.weights),
+        }
+
+    @torch.no_grad()
+    def __call__(self, real_img: Tensor, z: Tensor) -> None:
+        """Take one step on real images [N, C, H, W] in [-1, 1] and latents [N, z_dim]; advances the state."""
+        state, num = self._state, len(real_img)
+        gen_img, made = self._G.forward(z)
+        real_logits, gen_logits, norm_D = self._d_step(real_img, gen_img)
+        gen_logits_for_G, norm_G = self._g_step(gen_img, made, real_logits)
+        state.cur_nimg += num
+        beta = schedule.ema_beta(num, state.cur_nimg, state.config.ema_halflife_nimg)
+        self._average.values.lerp_(self._G.weights.values, 1.0 - beta)
+        state.tick.add((real_logits, gen_logits, gen_logits_for_G), (norm_G, norm_D))
+
+    def _d_step(self, real_img: Tensor, gen_img: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        real_logits, gen_logits, seen = self._D.forward_both(real_img, gen_img)
+        real_slopes, gen_slopes = adversarial.d_slopes(real_logits, gen_logits)
+        self._D.backward_both(real_slopes.div_(len(real_img)), gen_slopes.div_(len(real_img)), seen)
+        watched = real_logits.sum() + gen_logits.sum()
+        norm = self._update("D", self._D.weights, watched, lambda: adversarial.d_loss(real_logits, gen_logits).mean())
+        return real_logits, gen_logits, norm
+
+    def _g_step(self, gen_img: Tensor, made: object, real_logits: Tensor) -> tuple[Tensor, Tensor]:
+        gen_logits, seen = self._D.forward(gen_img)
+        slopes = adversarial.g_slopes(real_logits, gen_logits).div_(len(gen_img))
+        self._G.backward(self._D.backward_img(slopes, seen), made)
+        watched = gen_logits.sum()
+        norm = self._update("G", self._G.weights, watched, lambda: adversarial.g_loss(real_logits, gen_logits).mean())
+        return gen_logits, norm
+
+    def _update(self, name: str, weights: Weights, watched: Tensor, loss: Callable[[], Tensor]) -> Tensor:
+        """Step the optimizer if the sum of logits and the gradient are finite; return the gradient's norm."""
+        norm = torch.dot(weights.gradients, weights.gradients).sqrt_()
+        check_finite(name, self._state.cur_nimg, watched, norm, loss)
+        self._updates[name]()
+        weights.refresh()
+        return norm
