@@ -295,7 +295,7 @@ DECIDED_ELSEWHERE = {
     "seed", "total_nimg", "init_from",  # parameters of train itself
     "data", "data_path", "data_fit", "data_sha256", "num_train",  # the data
     "img_channels", "img_height", "img_width",
-    "budget_sec",  # train's --budget
+    "budget_sec", "num_processes",  # train's --budget, torchrun
 }  # fmt: skip
 
 

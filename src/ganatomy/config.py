@@ -92,6 +92,8 @@ class TrainConfig:
     """How a step is computed: `reference` (autograd, plain float32) or `fast` (derivatives written out)."""
     precision: PrecisionName = "float32"
     """Arithmetic of the fast step; weights, averages and optimizers are float32 always."""
+    num_processes: int = 1
+    """Processes that share every step; batch norm uses each one's own batch_size / num_processes images."""
     budget_sec: float | None = None
     """Time the run was given at its start, which decided `total_nimg`; None: no budget."""
 

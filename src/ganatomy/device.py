@@ -42,14 +42,15 @@ def choose_device(name: str) -> tuple[torch.device, str]:
     return torch.device(name), "asked for"
 
 
-def choose_threads(asked: int | None) -> tuple[int, str]:
-    """Return (CPU threads, reason): what was asked for, else the cores this process may use, at most 16."""
+def choose_threads(asked: int | None, num_sharing: int = 1) -> tuple[int, str]:
+    """Return (CPU threads, reason): what was asked for, else this process's share of the cores, at most 16."""
     if asked is not None:
         if asked < 1:
             raise ConfigError(f"num_threads is {asked}; it must be at least 1.")
         return asked, "asked for"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, 16), f"this process may use {cores} core{'s' if cores > 1 else ''}"
+    among = f", shared by {num_sharing} processes" if num_sharing > 1 else ""
+    return max(1, min(cores // num_sharing, 16)), f"this process may use {cores} core{'s' if cores > 1 else ''}{among}"
 
 
 def use_threads(num_threads: int) -> None:

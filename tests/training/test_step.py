@@ -140,11 +140,11 @@ def test_scalars_are_what_the_documentation_says(tiny_dataset):
         "Accuracy/real": (p_real > 0.5).double().mean(), "Accuracy/fake": (p_gen < 0.5).double().mean(),
     }  # fmt: skip
     gen_img = state.G(z)
-    real_logits, gen_logits, found_D = d_step(state, real, gen_img)
+    (real_logits, gen_logits), found_D = d_step(state, real, gen_img, BATCH)
     norm_D = math.sqrt(sum(float(p.grad.double().square().sum()) for p in state.D.parameters()))
     with torch.no_grad():
         expected["Loss/G/adv"] = -state.D(gen).double().sigmoid().log().mean()
-    logits_for_G, found_G = g_step(state, gen_img, real_logits)
+    logits_for_G, found_G = g_step(state, gen_img, real_logits, BATCH)
     norm_G = math.sqrt(sum(float(p.grad.double().square().sum()) for p in state.G.parameters()))
     expected |= {"Grad/D/norm": torch.tensor(norm_D), "Grad/G/norm": torch.tensor(norm_G)}
     logits = torch.stack([real_logits, gen_logits, logits_for_G])[None].double()
@@ -162,11 +162,11 @@ def test_each_step_moves_its_own_network_only(tiny_dataset):
 
     G, D = weights(state.G), weights(state.D)
     gen_img = state.G(rng.latents(0, "test", BATCH, 100))
-    real_logits, _, _ = d_step(state, stream.real_img(0, BATCH), gen_img)
+    (real_logits, _), _ = d_step(state, stream.real_img(0, BATCH), gen_img, BATCH)
     assert all(torch.equal(a, b) for a, b in zip(G, weights(state.G)))
     assert not any(torch.equal(a, b) for a, b in zip(D, weights(state.D)))
     D = weights(state.D)
-    g_step(state, gen_img, real_logits)
+    g_step(state, gen_img, real_logits, BATCH)
     assert all(torch.equal(a, b) for a, b in zip(D, weights(state.D)))
     assert not all(torch.equal(a, b) for a, b in zip(G, weights(state.G)))
     assert all(parameter.requires_grad for parameter in state.D.parameters())

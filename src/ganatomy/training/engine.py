@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
 import torch
 from torch import Tensor
@@ -16,8 +16,17 @@ from .fast_step import DTYPES, FastStep
 from .state import TrainState
 from .step import train_step
 
-Step = Callable[[Tensor, Tensor], None]
-"""Takes real images [N, C, H, W] in [-1, 1] and latents [N, z_dim], both on the state's device; advances the state."""
+
+class Step(Protocol):
+    """One training step, bound to a state."""
+
+    def __call__(self, real_img: Tensor, z: Tensor, num_images: int | None = None) -> None:
+        """Advance the state by this process's real images [n, C, H, W] in [-1, 1] and latents [n, z_dim].
+
+        Both lie on the state's device; `num_images` counts the step's images over all processes, alone it is n.
+        """
+
+
 WORTHWHILE = 1.5
 """bfloat16 is chosen where its matrix products run at so many times the rate of float32."""
 

@@ -17,7 +17,7 @@ from ..models.weights import Weights
 from . import schedule
 from .finite import check_finite
 from .flat_optimizer import update_of
-from .state import TrainState
+from .state import TrainState, running_statistics
 
 DTYPES = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -33,41 +33,52 @@ class FastStep:
         self._G = registry.explicit_generator(state.G, state.config, dtype)
         self._D = registry.explicit_discriminator(state.D, state.config, dtype)
         self._average = Weights(state.G_ema, next(state.G_ema.parameters()).dtype)
+        self._weights = {"G": self._G.weights, "D": self._D.weights}
+        self._statistics = running_statistics(state.G) + running_statistics(state.D)
         self._updates = {
             "G": update_of(state.optimizer_G, self._G.weights),
             "D": update_of(state.optimizer_D, self._D.weights),
         }
 
     @torch.no_grad()
-    def __call__(self, real_img: Tensor, z: Tensor) -> None:
-        """Take one step on real images [N, C, H, W] in [-1, 1] and latents [N, z_dim]; advances the state."""
-        state, num = self._state, len(real_img)
+    def __call__(self, real_img: Tensor, z: Tensor, num_images: int | None = None) -> None:
+        """Take one step on real images [n, C, H, W] in [-1, 1] and latents [n, z_dim]; advances the state.
+
+        `num_images` counts the step's images over all processes; alone it is n.
+        """
+        state, num = self._state, num_images or len(real_img)
         gen_img, made = self._G.forward(z)
-        real_logits, gen_logits, norm_D = self._d_step(real_img, gen_img)
-        gen_logits_for_G, norm_G = self._g_step(gen_img, made, real_logits)
+        (real_logits, gen_logits), norm_D = self._d_step(real_img, gen_img, num)
+        gen_logits_for_G, norm_G = self._g_step(gen_img, made, real_logits, num)
         state.cur_nimg += num
         beta = schedule.ema_beta(num, state.cur_nimg, state.config.ema_halflife_nimg)
         self._average.values.lerp_(self._G.weights.values, 1.0 - beta)
         state.tick.add((real_logits, gen_logits, gen_logits_for_G), (norm_G, norm_D))
 
-    def _d_step(self, real_img: Tensor, gen_img: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _d_step(self, real_img: Tensor, gen_img: Tensor, num: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
         real_logits, gen_logits, seen = self._D.forward_both(real_img, gen_img)
         real_slopes, gen_slopes = adversarial.d_slopes(real_logits, gen_logits)
-        self._D.backward_both(real_slopes.div_(len(real_img)), gen_slopes.div_(len(real_img)), seen)
-        watched = real_logits.sum() + gen_logits.sum()
-        norm = self._update("D", self._D.weights, watched, lambda: adversarial.d_loss(real_logits, gen_logits).mean())
-        return real_logits, gen_logits, norm
+        self._D.backward_both(real_slopes.div_(num), gen_slopes.div_(num), seen)
+        real, gen = self._reduce("D", (real_logits, gen_logits), num)
+        norm = self._update("D", real.sum() + gen.sum(), lambda: adversarial.d_loss(real, gen).mean())
+        return (real, gen), norm
 
-    def _g_step(self, gen_img: Tensor, made: object, real_logits: Tensor) -> tuple[Tensor, Tensor]:
+    def _g_step(self, gen_img: Tensor, made: object, real_logits: Tensor, num: int) -> tuple[Tensor, Tensor]:
         gen_logits, seen = self._D.forward(gen_img)
-        slopes = adversarial.g_slopes(real_logits, gen_logits).div_(len(gen_img))
+        first, own = self._state.group.part(num)
+        slopes = adversarial.g_slopes(real_logits[first : first + own], gen_logits).div_(num)
         self._G.backward(self._D.backward_img(slopes, seen), made)
-        watched = gen_logits.sum()
-        norm = self._update("G", self._G.weights, watched, lambda: adversarial.g_loss(real_logits, gen_logits).mean())
-        return gen_logits, norm
+        (gen,) = self._reduce("G", (gen_logits,), num)
+        norm = self._update("G", gen.sum(), lambda: adversarial.g_loss(real_logits, gen).mean())
+        return gen, norm
 
-    def _update(self, name: str, weights: Weights, watched: Tensor, loss: Callable[[], Tensor]) -> Tensor:
+    def _reduce(self, name: str, logits: tuple[Tensor, ...], num: int) -> tuple[Tensor, ...]:
+        group = self._state.group
+        return group.reduce([self._weights[name].gradients], logits, self._statistics, num)
+
+    def _update(self, name: str, watched: Tensor, loss: Callable[[], Tensor]) -> Tensor:
         """Step the optimizer if the sum of logits and the gradient are finite; return the gradient's norm."""
+        weights = self._weights[name]
         norm = torch.dot(weights.gradients, weights.gradients).sqrt_()
         check_finite(name, self._state.cur_nimg, watched, norm, loss)
         self._updates[name]()

@@ -41,6 +41,8 @@ def train(
         (config.snapshot_nimg, lambda state: checkpoint.save_snapshot(folder, state)),
         *hooks,
     ]
+    if not state.group.is_first:  # one process writes
+        tasks = []
 
     # A resumed run has done the maintenance of its checkpoint's image count; a new one has done none.
     last_nimg = state.cur_nimg or -1
@@ -52,24 +54,33 @@ def train(
             if done or schedule.is_due(interval, last_nimg, state.cur_nimg):
                 task(state)
         if done or (state.cur_nimg and schedule.is_due(config.checkpoint_nimg, last_nimg, state.cur_nimg)):
-            checkpoint.save(folder, state)
+            save(folder, state)
         if done or schedule.is_due(config.tick_nimg, last_nimg, state.cur_nimg):
             yield Progress(state.cur_nimg, total_nimg)
         if done:
             return
-        if should_stop():
-            checkpoint.save_snapshot(folder, state)
-            saved = checkpoint.save(folder, state)
+        if state.group.any(should_stop()):
+            if state.group.is_first:
+                checkpoint.save_snapshot(folder, state)
+            saved = save(folder, state)
             raise Interrupted(f"stopped at {state.cur_nimg:,} of {total_nimg:,} images; saved {saved}.")
 
-        # Learning: image numbers cur_nimg to cur_nimg + n decide the pictures and the latents.
+        # Learning: image numbers cur_nimg to cur_nimg + n decide the pictures and the latents; of several processes
+        # each takes its part of them.
         num_images = min(config.batch_size, total_nimg - state.cur_nimg)
-        real_img = stream.real_img(state.cur_nimg, num_images)
-        z = latents.z(state.cur_nimg, num_images).to(state.device)
+        first, num = state.group.part(num_images)
+        real_img = stream.real_img(state.cur_nimg + first, num)
+        z = latents.z(state.cur_nimg + first, num).to(state.device)
         last_nimg = state.cur_nimg
         try:
-            train_step(real_img, z)
+            train_step(real_img, z, num_images)
         except DivergedError as error:
             good = checkpoint.newest_good(folder)
             where = f"The last good checkpoint is {good}." if good else "There is no checkpoint yet."
             raise DivergedError(f"{error} {where} Try a smaller --lr-g and --lr-d, or another --seed.") from error
+
+
+def save(folder: Path, state: TrainState) -> Path:
+    """Write a checkpoint once all processes are found to hold the same parameters; the first one writes."""
+    state.group.check_same(state.networks)
+    return checkpoint.save(folder, state) if state.group.is_first else folder

@@ -17,7 +17,8 @@ from ..datasets.store import Dataset
 from ..datasets.stream import ImageStream
 from ..errors import DataError, GanatomyError, RunError, StorageError
 from ..progress import Progress
-from . import checkpoint, engine, loop, runlog
+from . import checkpoint, distributed, engine, loop, runlog
+from .distributed import ALONE, Group
 from .run import Run, failure_state, open_run, write_status
 from .state import TrainState
 
@@ -33,12 +34,15 @@ class Watch(Protocol):
         """Return a word for the progress line."""
 
 
-def configure(config: TrainConfig, dataset: Dataset, asked: dict[str, Any], say: Callable[[str], None]) -> TrainConfig:
+def configure(
+    config: TrainConfig, dataset: Dataset, asked: dict[str, Any], say: Callable[[str], None], group: Group = ALONE
+) -> TrainConfig:
     """Return a preset's full configuration: settings asked for, the data's shape, device and threads with reasons."""
     device_name, device_reason = device.choose_device(asked.get("device", "auto"))
-    num_threads, threads_reason = device.choose_threads(asked.get("num_threads"))
+    num_threads, threads_reason = device.choose_threads(asked.get("num_threads"), distributed.num_on_machine())
     say(f"device: {device_name} ({device_reason}); CPU threads: {num_threads} ({threads_reason}).")
-    decided = {"device": str(device_name), "num_threads": num_threads} | dataset.settings()
+    decided = {"device": str(device_name), "num_threads": num_threads, "num_processes": group.size}
+    decided |= dataset.settings()
     decided |= engine.choose(asked, device_name, num_threads, say)
     config = dataclasses.replace(config, **asked | decided)
     for name in ("adam_beta1", "adam_beta2"):
@@ -56,12 +60,13 @@ def run_training(
     say: Callable[[str], None],
     should_stop: Callable[[], bool] = lambda: False,
     watch: Watch | None = None,
+    group: Group = ALONE,
 ) -> Iterator[Progress]:
     """Train a run from its newest checkpoint (or from 0) to the end; yields a progress record per tick.
 
-    One process may write a run folder at a time. `say` receives what was decided, in words; errors are
-    recorded in status.json before they are raised. `watch` looks at the state
-    in mid-run, and its word stands in the progress records.
+    One process may write a run folder at a time; of a `group` it is the first. `say` receives what was decided, in
+    words; errors are recorded in status.json before they are raised. `watch` looks at the state in mid-run, and its
+    word stands in the progress records.
     """
     config = run.config
     if dataset.sha256 != config.data_sha256:
@@ -69,33 +74,37 @@ def run_training(
             f"{run.folder} was trained on {config.data} with hash {config.data_sha256[:12]}..., "
             f"the data found has {dataset.sha256[:12]}...; continue it with the same data."
         )
-    with files.one_writer(run.folder):
+    distributed.check_split(config.batch_size, config.total_nimg or config.batch_size, group)
+    with files.one_writer(run.folder) if group.is_first else contextlib.nullcontext():
         device.choose_device(config.device)
         device.use_threads(config.num_threads)
         if config.device == "cpu":
             device.keep_memory()
-        _warn_about_versions(run, say)
-        state = TrainState(config, torch.device(config.device))
+        _warn_about_changes(run, group, say)
+        state = TrainState(config, torch.device(config.device), group)
         if checkpoint.load_newest(run.folder, state, say):
             say(f"{run.name}: continuing at {state.cur_nimg:,} of {config.total_nimg:,} images.")
         elif config.init_from:
             state.start_from(read_weights(Path(config.init_from)))
             say(f"{run.name}: starting from the weights of {config.init_from}.")
-        runlog.cut_back(run.folder, config, state.cur_nimg)
-        write_status(run, "running", state.cur_nimg)
+        group.wait()  # all have read before the first one writes
+        if group.is_first:
+            runlog.cut_back(run.folder, config, state.cur_nimg)
+            write_status(run, "running", state.cur_nimg)
+            _save_real(run, dataset)
         stream = ImageStream(dataset.train, config.seed, state.device, engine.image_dtype(config))
-        _save_real(run, dataset)
         try:
             for progress in loop.train(state, stream, run.folder, watch.hooks if watch else (), should_stop):
                 yield dataclasses.replace(progress, note=watch.note() if watch else "")
         except GanatomyError as error:
-            _record_failure(run, error, state.cur_nimg)
+            _record_failure(run, error, state)
             raise
         except OSError as error:
             failure = StorageError(f"writing {run.folder} failed: {error}. Free some space, then resume the run.")
-            _record_failure(run, failure, state.cur_nimg)
+            _record_failure(run, failure, state)
             raise failure from error
-        write_status(run, "finished", state.cur_nimg)
+        if group.is_first:
+            write_status(run, "finished", state.cur_nimg)
 
 
 def _save_real(run: Run, dataset: Dataset) -> None:
@@ -106,9 +115,11 @@ def _save_real(run: Run, dataset: Dataset) -> None:
         images.save_png(path, images.grid(dataset.train.images[chosen], num_columns=16, gap_px=2))
 
 
-def _record_failure(run: Run, error: GanatomyError, cur_nimg: int) -> None:
+def _record_failure(run: Run, error: GanatomyError, state: TrainState) -> None:
+    if not state.group.is_first:
+        return
     with contextlib.suppress(StorageError):  # on a full disk what stopped the run matters more than its status
-        write_status(run, failure_state(error), cur_nimg, str(error))
+        write_status(run, failure_state(error), state.cur_nimg, str(error))
 
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -119,7 +130,13 @@ def read_weights(folder: Path) -> dict[str, torch.Tensor]:
     return checkpoint.read(good)[0]
 
 
-def _warn_about_versions(run: Run, say: Callable[[str], None]) -> None:
+def _warn_about_changes(run: Run, group: Group, say: Callable[[str], None]) -> None:
+    config, num = run.config, group.size
+    if config.num_processes != num:
+        say(
+            f"warning: this run was begun by {config.num_processes} and goes on with {num} at a time (processes): the "
+            f"same images and latents, but batch norm now sees {config.batch_size // num} images at a time."
+        )
     before, now = files.read_json(run.folder / "environment.json"), device.environment()
     for name in ("cpu", "packages"):
         if before[name] != now[name]:

@@ -11,15 +11,17 @@ from torch import Tensor, nn
 from ..config import TrainConfig
 from ..models import registry
 from . import ema, schedule
+from .distributed import ALONE, Group
 from .ticklog import TickLog
 
 
 class TrainState:
     """G, D, G_ema, both optimizers, the running sums and the image counter of one run."""
 
-    def __init__(self, config: TrainConfig, device: torch.device):
+    def __init__(self, config: TrainConfig, device: torch.device, group: Group = ALONE):
         self.config = config
         self.device = device
+        self.group = group
         self.G = registry.build_generator(config).to(device)
         self.D = registry.build_discriminator(config).to(device)
         self.G_ema = copy.deepcopy(self.G).requires_grad_(False)
@@ -38,6 +40,11 @@ class TrainState:
         """Return whether an undisturbed run saves a checkpoint at `nimg` images."""
         return schedule.is_planned(self.config.checkpoint_nimg or 1, nimg, self.config)
 
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """G, D and G_ema by name."""
+        return {"G": self.G, "D": self.D, "G_ema": self.G_ema}
+
     def usable_generator(self) -> nn.Module:
         """Return G_ema in eval mode with batch-norm statistics of its own; computed once per image count."""
         if self._usable is None or self._usable[0] != self.cur_nimg:
@@ -47,7 +54,7 @@ class TrainState:
     def tensors(self) -> dict[str, Tensor]:
         """Return every changing tensor by name, on the CPU."""
         named = {f"tick.{name}": value for name, value in self.tick.tensors().items()}
-        for name, network in (("G", self.G), ("D", self.D), ("G_ema", self.G_ema)):
+        for name, network in self.networks.items():
             named |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for name, optimizer in (("optimizer_G", self.optimizer_G), ("optimizer_D", self.optimizer_D)):
             for index, slots in optimizer.state_dict()["state"].items():
@@ -60,7 +67,7 @@ class TrainState:
 
     def load(self, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
         """Continue from what `tensors` and `counters` returned; a missing or misshaped entry raises."""
-        for name, network in (("G", self.G), ("D", self.D), ("G_ema", self.G_ema)):
+        for name, network in self.networks.items():
             network.load_state_dict(_under(name, tensors))
         for name, optimizer in (("optimizer_G", self.optimizer_G), ("optimizer_D", self.optimizer_D)):
             slots: dict[int, dict[str, Tensor]] = {}
@@ -74,8 +81,13 @@ class TrainState:
 
     def start_from(self, tensors: dict[str, Tensor]) -> None:
         """Take over the networks' weights of another run (`--init-from`); optimizers and counters stay fresh."""
-        for name, network in (("G", self.G), ("D", self.D), ("G_ema", self.G_ema)):
+        for name, network in self.networks.items():
             network.load_state_dict(_under(name, tensors))
+
+
+def running_statistics(network: nn.Module) -> list[Tensor]:
+    """Return the batch-norm buffers of a network that are averages (the counters are the same in every process)."""
+    return [buffer for buffer in network.buffers() if buffer.is_floating_point()]
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

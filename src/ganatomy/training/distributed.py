@@ -1,0 +1,167 @@
+"""Several processes that train one run together, started by torchrun; one process is the same code alone.
+
+Every step's images are split among the processes in order, so data and latents do not depend on their number. After a
+backward pass each process sends one flat vector: its gradients, its logits at their place, and its share of the
+batch-norm buffers. The sum gives all processes the same gradients, the same logits (so the same log, and the same
+decision to stop), and the mean buffers. Batch norm itself uses each process's own images.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from ..errors import ConfigError, RunError
+
+TIMEOUT = datetime.timedelta(minutes=30)
+"""How long a process waits for the others, for example while the first one saves."""
+
+
+class Group:
+    """The processes of one training; `Group()` is one process alone, for which nothing is sent."""
+
+    def __init__(self, rank: int = 0, size: int = 1):
+        self.rank, self.size = rank, size
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the run folder."""
+        return self.rank == 0
+
+    def part(self, num_images: int) -> tuple[int, int]:
+        """Return (first, number) of this process's images in a step of `num_images`."""
+        first = num_images * self.rank // self.size
+        return first, num_images * (self.rank + 1) // self.size - first
+
+    def reduce(
+        self, gradients: Sequence[Tensor], logits: Sequence[Tensor], buffers: Sequence[Tensor], num_images: int
+    ) -> tuple[Tensor, ...]:
+        """Sum gradients and average buffers over the processes, in place; return every process's logits in order.
+
+        `logits` are this process's [n]; returned are [num_images]. One message, whatever the number of tensors.
+        """
+        if self.size == 1:
+            return tuple(logits)
+        first, num = self.part(num_images)
+        placed = [row.new_zeros(num_images) for row in logits]
+        for whole, row in zip(placed, logits):
+            whole[first : first + num] = row
+        own = [*gradients, *placed, *(buffer / self.size for buffer in buffers)]
+        flat = torch.cat([tensor.reshape(-1) for tensor in own])
+        self._all_reduce(flat)
+        parts = iter(flat.split([tensor.numel() for tensor in own]))
+        for gradient in gradients:
+            gradient.copy_(next(parts).view(gradient.shape))
+        found = tuple(next(parts) for _ in logits)
+        for buffer in buffers:
+            buffer.copy_(next(parts).view(buffer.shape))
+        return found
+
+    def any(self, flag: bool) -> bool:
+        """Return whether the flag is true in any process."""
+        if self.size == 1:
+            return flag
+        found = torch.tensor([float(flag)], device=_device())
+        self._all_reduce(found)
+        return bool(found.item() > 0)
+
+    def check_same(self, networks: dict[str, nn.Module]) -> None:
+        """Raise a `RunError` unless all processes hold the same parameters, bit for bit."""
+        if self.size == 1:
+            return
+        sums = [checksum(network) for network in networks.values()]
+        own = torch.tensor(sums, dtype=torch.int64, device=_device())
+        found = [torch.zeros_like(own) for _ in range(self.size)]
+        try:
+            dist.all_gather(found, own)
+        except RuntimeError as error:
+            raise _lost(error) from error
+        wrong = [name for number, name in enumerate(networks) if len({int(each[number]) for each in found}) > 1]
+        if wrong:
+            raise RunError(
+                f"the processes hold different parameters of {', '.join(wrong)}; nothing was saved. "
+                "Resume the run from its last checkpoint, and check that all machines run the same versions."
+            )
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        self.any(False)
+
+    def _all_reduce(self, tensor: Tensor) -> None:
+        try:
+            dist.all_reduce(tensor)
+        except RuntimeError as error:
+            raise _lost(error) from error
+
+
+ALONE = Group()
+
+
+def is_launched() -> bool:
+    """Return whether this process was started by torchrun as one of several."""
+    return "WORLD_SIZE" in os.environ and "RANK" in os.environ and int(os.environ["WORLD_SIZE"]) > 1
+
+
+def num_on_machine() -> int:
+    """Return how many of the processes share this machine and its cores."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if is_launched() else 1
+
+
+def is_restarted() -> bool:
+    """Return whether torchrun started these processes again after one of them failed."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+
+
+def join(device: torch.device) -> Group:
+    """Join the processes that torchrun started (NCCL on CUDA, gloo elsewhere); alone, there is nothing to join."""
+    if not is_launched():
+        return ALONE
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"several processes train on cpu or cuda, not on {device}; give --device cpu.")
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+    return Group(dist.get_rank(), dist.get_world_size())
+
+
+def leave() -> None:
+    """Leave the group, if there is one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def check_split(batch_size: int, total_nimg: int, group: Group) -> None:
+    """Raise a `ConfigError` where a step would leave a process without images."""
+    last = total_nimg % batch_size or batch_size
+    if min(last, batch_size) < group.size:
+        raise ConfigError(
+            f"a step of {min(last, batch_size)} images cannot be split among {group.size} processes "
+            f"(batch_size {batch_size}, total_nimg {total_nimg:,}); choose multiples of the batch, or fewer processes."
+        )
+
+
+def checksum(network: nn.Module) -> int:
+    """Return a number that changes with any bit of any parameter: the sum of their bits at weights of 1, 2, 3 ..."""
+    total = 0
+    for number, parameter in enumerate(network.parameters(), start=1):
+        bits = parameter.detach().contiguous().view(-1).view(torch.int32).to(torch.int64)
+        places = torch.arange(1, len(bits) + 1, device=bits.device)
+        total += number * int((bits * places).sum())
+    return (total + 2**63) % 2**64 - 2**63
+
+
+def _device() -> torch.device:
+    return torch.device("cuda") if dist.get_backend() == "nccl" else torch.device("cpu")
+
+
+def _lost(error: RuntimeError) -> RunError:
+    return RunError(
+        f"lost contact with the other processes of this training ({str(error).splitlines()[0]}). torchrun with "
+        "--max-restarts starts them again from the last checkpoint; so does the same command with --resume."
+    )
