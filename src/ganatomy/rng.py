@@ -31,20 +31,21 @@ class LatentStream:
     The cache only saves time: `z(start, num)` is a pure function of its arguments.
     """
 
-    def __init__(self, seed: int, purpose: str, z_dim: int):
-        self.seed, self.purpose, self.z_dim = seed, purpose, z_dim
+    def __init__(self, seed: int, purpose: str, z_dim: int, device: torch.device | str = "cpu"):
+        self.seed, self.purpose, self.z_dim, self.device = seed, purpose, z_dim, device
         self._block_index = -1
         self._block = torch.empty(0, z_dim)
 
     def _load(self, index: int) -> Tensor:
         if index != self._block_index:
             draw = generator(self.seed, self.purpose, index)
-            self._block = torch.from_numpy(draw.standard_normal((BLOCK_NIMG, self.z_dim), dtype=np.float32))
+            block = torch.from_numpy(draw.standard_normal((BLOCK_NIMG, self.z_dim), dtype=np.float32))
+            self._block = block.to(self.device)
             self._block_index = index
         return self._block
 
     def z(self, start: int, num: int) -> Tensor:
-        """Return the latents of images `start` to `start + num`: [num, z_dim], float32, on the CPU."""
+        """Return the latents of images `start` to `start + num`: [num, z_dim], float32, on the stream's device."""
         parts = []
         stop = start + num
         while start < stop:
@@ -52,7 +53,9 @@ class LatentStream:
             take = min(stop - start, BLOCK_NIMG - offset)
             parts.append(self._load(index)[offset : offset + take])
             start += take
-        return torch.cat(parts) if parts else torch.empty(0, self.z_dim)
+        if len(parts) == 1:
+            return parts[0]
+        return torch.cat(parts) if parts else torch.empty(0, self.z_dim, device=self.device)
 
 
 def latents(seed: int, purpose: str, num: int, z_dim: int) -> Tensor:
@@ -66,24 +69,26 @@ class OrderStream:
     Image number i is position i mod N of epoch i div N; each epoch's permutation has its own generator.
     """
 
-    def __init__(self, seed: int, num_images: int):
-        self.seed, self.num_images = seed, num_images
+    def __init__(self, seed: int, num_images: int, device: torch.device | str = "cpu"):
+        self.seed, self.num_images, self.device = seed, num_images, device
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
 
     def indices(self, start: int, num: int) -> Tensor:
-        """Return the data-set indices of images `start` to `start + num`: [num], int64."""
+        """Return the data-set indices of images `start` to `start + num`: [num], int64, on the stream's device."""
         parts = []
         stop = start + num
         while start < stop:
             epoch, offset = divmod(start, self.num_images)
             if epoch != self._epoch:
                 draw = generator(self.seed, "data_order", epoch).permutation(self.num_images)
-                self._epoch, self._order = epoch, torch.from_numpy(draw.astype(np.int64))
+                self._epoch, self._order = epoch, torch.from_numpy(draw.astype(np.int64)).to(self.device)
             take = min(stop - start, self.num_images - offset)
             parts.append(self._order[offset : offset + take])
             start += take
-        return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
+        if len(parts) == 1:
+            return parts[0]
+        return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64, device=self.device)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from ganatomy.errors import DivergedError
 from ganatomy.losses import adversarial
 from ganatomy.models.weights import Weights
 from ganatomy.training.engine import build_step, image_dtype
+from ganatomy.training.fast_step import FastStep
+from ganatomy.training.graph_step import GraphStep
 from ganatomy.training.state import TrainState
 
 BATCH = 16
@@ -187,6 +189,59 @@ def test_nothing_moves_when_a_value_is_not_finite(name, network, monkeypatch):
     assert all(torch.equal(value, before[key]) for key, value in getattr(state, network).named_parameters())
     assert all(torch.equal(value, moments[key]) for key, value in state.tensors().items() if key in moments)
     assert state.cur_nimg == 16
+
+
+@pytest.mark.parametrize("name", ["gan", "gan-adam", "dcgan"])
+def test_a_guarded_step_is_the_same_step(name):
+    """What CUDA records: nothing is read from the device in mid-step."""
+    states = [new_state(name, (1, 28, 28), "fast", torch.float32, precision="bfloat16") for _ in range(2)]
+    steps = FastStep(states[0]), FastStep(states[1], is_guarded=True)
+    for real_img, z in batches((1, 28, 28), 4, torch.float32):
+        for step in steps:
+            step(real_img, z)
+            step.settle()
+    plain, guarded = (state.tensors() for state in states)
+    assert all(torch.equal(plain[name], guarded[name]) for name in plain)
+
+
+@pytest.mark.parametrize("name", ["gan", "gan-adam", "dcgan"])
+def test_a_guarded_step_stops_all_movement_and_tells_at_the_end_of_the_tick(name):
+    state = new_state(name, (1, 28, 28), "fast", torch.float32)
+    step = FastStep(state, is_guarded=True)
+    data = list(batches((1, 28, 28), 5, torch.float32))
+    step(*data[0])
+    step(*data[1])
+    step.settle()
+    before = {key: value for key, value in state.tensors().items() if "running" not in key and "tick" not in key}
+    step(data[2][0] * float("inf"), data[2][1])
+    step(*data[3])
+    step(*data[4])
+    after = state.tensors()
+    still = [key for key in before if "num_batches" not in key]
+    assert all(torch.equal(before[key], after[key]) for key in still)
+    assert state.cur_nimg == 5 * BATCH
+    with pytest.raises(DivergedError, match="diverged after 32 images"):
+        step.settle()
+    assert state.cur_nimg == 2 * BATCH
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("name", ["gan", "gan-adam", "dcgan"])
+def test_a_graph_on_cuda_equals_the_plain_step(name):
+    """20 steps with deterministic algorithms, to 1e-5."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    device, states = torch.device("cuda"), []
+    for _ in range(2):
+        config = new_state(name, (1, 28, 28), "fast", torch.float32).config
+        states.append(TrainState(dataclasses.replace(config, device="cuda"), device))
+    steps = FastStep(states[0], is_guarded=True), GraphStep(states[1])
+    for real_img, z in batches((1, 28, 28), 20, torch.float32):
+        for step in steps:
+            step(real_img.to(device), z.to(device))
+            step.settle()
+    torch.use_deterministic_algorithms(False)
+    plain, recorded = (state.tensors() for state in states)
+    assert largest(plain, recorded) < 1e-5
 
 
 def test_slopes_are_the_derivatives_of_the_losses():

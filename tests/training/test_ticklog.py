@@ -8,9 +8,9 @@ from ganatomy.training.ticklog import NUM_ROWS, SCALARS, TickLog
 CPU = torch.device("cpu")
 
 
-def values(step: int, num: int = 6) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
+def values(step: int, num: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
     draw = torch.Generator().manual_seed(step)
-    return tuple(3 * torch.randn(3, num, generator=draw)), tuple(torch.rand(2, generator=draw))
+    return 3 * torch.randn(3, num, generator=draw), torch.rand(2, generator=draw)
 
 
 def one_by_one(steps: list[int], sizes: list[int]) -> dict[str, float]:

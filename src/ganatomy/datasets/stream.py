@@ -22,7 +22,7 @@ class ImageStream:
 
     def __init__(self, store: ImageStore, seed: int, device: torch.device | str, dtype: torch.dtype = torch.float32):
         self.device = torch.device(device)
-        self.order = OrderStream(seed, len(store))
+        self.order = OrderStream(seed, len(store), self.device)
         self._images, self._dtype = store.images.to(self.device), dtype
         if self._images.numel() * dtype.itemsize <= MAX_TABLE_BYTES:
             self._images = torch.cat([to_float(part).to(dtype) for part in self._images.split(_CHUNK)])
@@ -32,6 +32,6 @@ class ImageStream:
 
         A pure function of its arguments: where a batch starts, or whether a run was resumed there, changes nothing.
         """
-        indices = self.order.indices(start_nimg, num).to(self.device)
+        indices = self.order.indices(start_nimg, num)
         img = self._images.index_select(0, indices)
         return img if img.dtype == self._dtype else to_float(img).to(self._dtype)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Protocol, TypedDict
 
 import torch
@@ -13,8 +12,9 @@ from .. import device
 from ..config import EngineName, PrecisionName, TrainConfig
 from ..errors import ConfigError
 from .fast_step import DTYPES, FastStep
+from .graph_step import GraphStep
 from .state import TrainState
-from .step import train_step
+from .step import ReferenceStep
 
 
 class Step(Protocol):
@@ -26,6 +26,9 @@ class Step(Protocol):
         Both lie on the state's device; `num_images` counts the step's images over all processes, alone it is n.
         """
 
+    def settle(self) -> None:
+        """Raise a `DivergedError` that no step has raised yet; called at the end of every tick."""
+
 
 WORTHWHILE = 1.5
 """bfloat16 is chosen where its matrix products run at so many times the rate of float32."""
@@ -36,7 +39,11 @@ def build_step(state: TrainState) -> Step:
     is_tf32 = state.config.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = is_tf32
     torch.backends.cudnn.allow_tf32 = is_tf32
-    return FastStep(state) if state.config.engine == "fast" else partial(train_step, state)
+    if state.config.engine == "reference":
+        return ReferenceStep(state)
+    if state.device.type != "cuda":
+        return FastStep(state)
+    return GraphStep(state) if state.group.size == 1 else FastStep(state, is_guarded=True)
 
 
 def image_dtype(config: TrainConfig) -> torch.dtype:

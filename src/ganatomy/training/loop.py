@@ -32,7 +32,7 @@ def train(
     config = state.config
     total_nimg = config.total_nimg
     assert total_nimg and config.tick_nimg and config.sample_nimg and config.snapshot_nimg and config.checkpoint_nimg
-    latents = rng.LatentStream(config.seed, "train", config.z_dim)
+    latents = rng.LatentStream(config.seed, "train", config.z_dim, state.device)
     train_step = build_step(state)
     log = runlog.StatsLog(folder)
     tasks: list[tuple[int, Hook]] = [
@@ -70,10 +70,12 @@ def train(
         num_images = min(config.batch_size, total_nimg - state.cur_nimg)
         first, num = state.group.part(num_images)
         real_img = stream.real_img(state.cur_nimg + first, num)
-        z = latents.z(state.cur_nimg + first, num).to(state.device)
+        z = latents.z(state.cur_nimg + first, num)
         last_nimg = state.cur_nimg
         try:
             train_step(real_img, z, num_images)
+            if schedule.is_due(config.tick_nimg, last_nimg, state.cur_nimg) or state.cur_nimg >= total_nimg:
+                train_step.settle()
         except DivergedError as error:
             good = checkpoint.newest_good(folder)
             where = f"The last good checkpoint is {good}." if good else "There is no checkpoint yet."

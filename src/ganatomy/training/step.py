@@ -62,7 +62,21 @@ def train_step(state: TrainState, real_img: Tensor, z: Tensor, num_images: int |
     gen_logits_for_G, norm_G = g_step(state, gen_img, real_logits, num_images)
     state.cur_nimg += num_images
     ema.update(state.G_ema, state.G, schedule.ema_beta(num_images, state.cur_nimg, state.config.ema_halflife_nimg))
-    state.tick.add((real_logits, gen_logits, gen_logits_for_G), (norm_G, norm_D))
+    state.tick.add(torch.stack([real_logits, gen_logits, gen_logits_for_G]), torch.stack([norm_G, norm_D]))
+
+
+class ReferenceStep:
+    """`train_step` bound to a state."""
+
+    def __init__(self, state: TrainState):
+        self._state = state
+
+    def __call__(self, real_img: Tensor, z: Tensor, num_images: int | None = None) -> None:
+        """Take one step; see `train_step`."""
+        train_step(self._state, real_img, z, num_images)
+
+    def settle(self) -> None:
+        """Do nothing: a loss that is not finite is found in its own step."""
 
 
 def _reduce(state: TrainState, network: nn.Module, logits: tuple[Tensor, ...], num_images: int) -> tuple[Tensor, ...]:

@@ -19,7 +19,7 @@ NUM_ROWS = 64
 class TickLog:
     """Logits and gradient norms of the last steps, and sums of the scalars of those before them, on the device.
 
-    A step costs three copies instead of thirty small operations. Steps are worked out 64 at a time, or at the end of a
+    A step costs two copies instead of thirty small operations. Steps are worked out 64 at a time, or at the end of a
     tick, and a checkpoint holds the rows that are still raw: so where a run was interrupted changes no digit.
     """
 
@@ -31,17 +31,15 @@ class TickLog:
         self.num_rows = 0
         self.num_images = 0
 
-    def add(self, logits: tuple[Tensor, Tensor, Tensor], norms: tuple[Tensor, Tensor]) -> None:
-        """Add a step: logits of real images, of generated ones for D and for G, each [N]; gradient norms of G and D."""
-        num = len(logits[0])
+    def add(self, logits: Tensor, norms: Tensor) -> None:
+        """Add a step: logits [3, N] of real images, of generated ones for D and for G; norms [2] of G's and D's gradients."""
+        num = logits.shape[1]
         is_whole = num == self.logits.shape[2]
         if not is_whole:  # the last step of a run; its row stands alone
             self._work_out(self.logits.shape[2])
         row = self.num_rows
-        for number, values in enumerate(logits):
-            self.logits[row, number, :num] = values
-        for number, norm in enumerate(norms):
-            self.norms[row, number] = norm
+        self.logits[row, :, :num] = logits
+        self.norms[row] = norms
         self.num_rows += 1
         self.num_images += num
         if self.num_rows == NUM_ROWS or not is_whole:
