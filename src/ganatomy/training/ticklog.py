@@ -32,7 +32,7 @@ class TickLog:
         self.num_images = 0
 
     def add(self, logits: Tensor, norms: Tensor) -> None:
-        """Add a step: logits [3, N] of real images, of generated ones for D and for G; norms [2] of G's and D's gradients."""
+        """Add a step: logits [3, N] of real images and of generated ones for D and for G; norms [2] of G and D."""
         num = logits.shape[1]
         is_whole = num == self.logits.shape[2]
         if not is_whole:  # the last step of a run; its row stands alone
