@@ -46,6 +46,13 @@ def judge_run(run: Run) -> list[health.Verdict]:
     return verdicts
 
 
+def firing(run: Run) -> list[str]:
+    """Return the names of the rules that fire in a run, by its health.json; none before the first look."""
+    path = run.folder / health.RECORD_NAME
+    verdicts = files.read_json(path)["verdicts"] if path.exists() else []
+    return [NAMES[verdict["id"]] for verdict in verdicts if verdict["state"] == "fired"]
+
+
 def line_of(verdict: health.Verdict) -> str:
     """Return a verdict in one line: name, image count, number and threshold."""
     name, reading = NAMES[verdict.id], verdict.readings[0]

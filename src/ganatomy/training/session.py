@@ -33,10 +33,19 @@ class Watch(Protocol):
         """Return a word for the progress line."""
 
 
-def configure(config: TrainConfig, dataset: Dataset, asked: dict[str, Any], say: Callable[[str], None]) -> TrainConfig:
-    """Return a preset's full configuration: settings asked for, the data's shape, device and threads with reasons."""
+def configure(
+    config: TrainConfig,
+    dataset: Dataset,
+    asked: dict[str, Any],
+    say: Callable[[str], None],
+    threads: tuple[int, str] | None = None,
+) -> TrainConfig:
+    """Return a preset's full configuration: settings asked for, the data's shape, device and threads with reasons.
+
+    `threads` is a number of CPU threads that was chosen already, with its reason.
+    """
     device_name, device_reason = device.choose_device(asked.get("device", "auto"))
-    num_threads, threads_reason = device.choose_threads(asked.get("num_threads"))
+    num_threads, threads_reason = threads or device.choose_threads(asked.get("num_threads"))
     say(f"device: {device_name} ({device_reason}); CPU threads: {num_threads} ({threads_reason}).")
     decided = {"device": str(device_name), "num_threads": num_threads} | dataset.settings()
     decided |= engine.choose(config, asked, device_name, num_threads, say)
