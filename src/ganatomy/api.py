@@ -132,9 +132,7 @@ def train(
     init_from: Path | None = None,
     **settings: Unpack[TrainOptions],
 ) -> Run | RunGroup:
-    """Train a GAN from a preset, or several that differ in their seeds; --resume continues exactly where it stopped.
-
-    Returns the run, or the group of runs where seeds were given.
+    """Train a GAN from a preset, or --seeds K of them, or continue exactly with --resume. Returns the run or group.
 
     Args:
         preset: gan, gan-adam or dcgan.
@@ -202,10 +200,10 @@ def measure(
     features: NameOrNetwork | None = None,
     data_dir: Path | None = None,
 ) -> dict[str, Any]:
-    """Measure a run: distances to real images, precision and recall with their floors; classes; copies.
+    """Measure a run or a group: distances to real images, precision and recall with their floors; classes; copies.
 
     Args:
-        run: Folder of the run.
+        run: Folder of the run or group.
         json: Print the record as JSON on standard output.
         seed: Seed of the samples.
         num_sets: Independent sets of 10,000 samples; the spread is over them.
@@ -213,19 +211,31 @@ def measure(
         features: Another feature network, such as random-v1; its record is measure-<name>.json.
         data_dir: Folder that holds the run's data set as <name>/<files>.
     """
-    from .laboratory import stages
+    from .laboratory import spread, stages
+    from .training.replicates import is_group, open_group
     from .training.run import open_run
 
-    opened = open_run(run)
-    _ = opened.snapshot_nimg
+    group = open_group(run) if is_group(run) else None
+    runs = spread.measurable(group, console.say) if group else [open_run(run)]
+    _ = [opened.snapshot_nimg for opened in runs]
     if num_sets < 1 or seed < 0:
         raise ConfigError(
             f"num_sets is {num_sets} and seed is {seed}; at least 1 set and a seed of 0 or more are needed."
         )
-    dataset = _of_run(opened, data_dir)
-    work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets, features=features, k=k)
-    record = console.show(work, f"measure {opened.name}") or {}
-    print(json_format.dumps(record, ensure_ascii=False, indent=1) if json else stages.measure_lines(record))
+    dataset = _of_run(runs[0], data_dir)
+    records: list[dict[str, Any]] = []
+    for opened in runs:
+        work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets, features=features, k=k)
+        records.append(console.show(work, f"measure {opened.name}") or {})
+        if not json:
+            print(stages.measure_lines(records[-1]))
+    record = records[0]
+    if group:
+        record = spread.group_record(group, records, stages.file_suffix(dataset, features))
+    if json:
+        print(json_format.dumps(record, ensure_ascii=False, indent=1))
+    elif group:
+        print(spread.group_lines(record))
     return record
 
 
@@ -273,16 +283,20 @@ def report(
     """Write the page of a lab, or of any runs, again: report.html and report.md, in seconds. Returns the HTML file.
 
     Args:
-        paths: Folder of a lab or of a comparison, or folders of runs.
+        paths: Folder of a lab or of a comparison, or folders of runs or groups.
         lang: Language: en or zh.
-        out: Folder to write into; unset: the lab's or the first run's.
+        out: Folder to write into; unset: the lab's, the group's or the first run's.
     """
+    from .training.replicates import expand, is_group
+
     _check_lang(lang)
     if isinstance(paths, str | PathLike):
         paths = [paths]
     if not paths:
         raise ConfigError("give the folder of a lab, or the folders of one or more runs.")
-    return _write_page([Path(path) for path in paths], lang, page, None, out)
+    if out is None and len(paths) == 1 and is_group(paths[0]):
+        out = Path(paths[0])
+    return _write_page(expand(paths), lang, page, None, out)
 
 
 def _write_page(

@@ -40,7 +40,8 @@ MARGIN = 0.02
 """Share of the budget that is left free, since a late end is worse than an early one."""
 MIN_STEPS = 10
 """A run of fewer steps is not a training; the least budget holds these."""
-NUM_ROUNDS = 3
+MOST_ROUNDS = 5
+"""Every task is timed so often at most after its first time, and once where that takes long beside the budget."""
 CHUNK_SEC = 0.05
 _BUDGET = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)h)?(?:([0-9]+(?:\.[0-9]+)?)min)?(?:([0-9]+(?:\.[0-9]+)?)s)?")
 
@@ -190,14 +191,14 @@ def decide(
     seconds = min(LONGEST_SEC, max(LEAST_SEC, SHARE * budget_sec))
     with _scratch_folder(near) as folder:
         costs = _Calibration(config, dataset, folder, watch_of, should_stop).measure(seconds)
-    available_sec = budget_sec * (1 - MARGIN) - elapsed()
-    chosen = choose_config(config, costs, available_sec)
+    gone_sec = elapsed()
+    chosen = choose_config(config, costs, budget_sec * (1 - MARGIN) - gone_sec)
     if chosen is None:
-        least = elapsed() + predict_sec(with_steps(config, MIN_STEPS), costs)
+        least_sec = predict_sec(with_steps(config, MIN_STEPS), costs)
         raise ConfigError(
-            f"a budget of {budget_sec:g} s is too small: {elapsed():.1f} s have gone into starting and calibrating, "
-            f"and the shortest run takes {least - elapsed():.1f} s more. The least budget here is about "
-            f"{math.ceil(least / (1 - MARGIN) + 1)}s."
+            f"a budget of {budget_sec:g} s is too small: {gone_sec:.1f} s have gone into starting and calibrating, "
+            f"and the shortest run takes {least_sec:.1f} s more. The least budget here is about "
+            f"{math.ceil((gone_sec + least_sec) / (1 - MARGIN) + 1)}s."
         )
     return Decision(chosen, predict_sec(chosen, costs), peak_memory_gb(chosen.device), costs)
 
@@ -269,14 +270,12 @@ class _Calibration:
         first_sec = self._timed(lambda: self._steps(1))
         warm_sec = min(self._timed(lambda: self._steps(1)) for _ in range(2))
         num = max(1, round(CHUNK_SEC / max(warm_sec, 1e-6)))
-        chunks: list[float] = []
-        rounds: list[dict[str, float]] = []
-        for _ in range(NUM_ROUNDS):
+        rounds = [self._round()]
+        chunks = self._chunks(num, seconds / 2)
+        start = time.perf_counter()
+        while len(rounds) < 2 or (len(rounds) <= MOST_ROUNDS and time.perf_counter() - start < seconds / 2):
             rounds.append(self._round())
-            part: list[float] = []
-            while not part or sum(part) * num < seconds / NUM_ROUNDS:
-                part.append(self._timed(lambda: self._steps(num)) / num)
-            chunks += part
+        chunks += self._chunks(num, seconds / 2)
         usual = {name: statistics.median(one[name] for one in rounds[1:]) for name in rounds[0]}
         draws = [self._draws(number) for number in (1, 2, 3)]
         return Costs(
@@ -287,6 +286,13 @@ class _Calibration:
             first_look_sec=max(0.0, rounds[0]["look_sec"] - usual["look_sec"]),
             **usual,
         )
+
+    def _chunks(self, num_steps: int, seconds: float) -> list[float]:
+        """Return the seconds of a step, each a mean over so many, measured for at least so long."""
+        found: list[float] = []
+        while not found or sum(found) * num_steps < seconds:
+            found.append(self._timed(lambda: self._steps(num_steps)) / num_steps)
+        return found
 
     def _draws(self, number: int) -> tuple[float, float]:
         """Time drawing a block of latents and the order of an epoch."""
