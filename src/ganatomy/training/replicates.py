@@ -228,5 +228,3 @@ def conclude(group: RunGroup, failures: dict[str, dict[str, Any]], say: Callable
 
 def _run_names(seeds: Sequence[int]) -> list[str]:
     return [f"s{seed}" for seed in seeds]
-
-
