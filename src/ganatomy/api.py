@@ -147,6 +147,7 @@ def train(
         resume: Folder of a run or group to continue; it keeps its configuration.
         init_from: Folder of a run whose weights to start from, with fresh optimizers and counters.
     """
+    began = console.began()
     from .train_verb import Words
     from .train_verb import train as start
 
@@ -155,8 +156,8 @@ def train(
     options: Any = {key: value for key, value in given.items() if value is not None and key in DATA_OPTIONS}
     return start(
         Words(
-            preset=preset, data=data, out=out, resume=resume, init_from=init_from, seeds=seeds, executor=executor,
-            budget=budget, asked=asked, options=options,
+            began=began, preset=preset, data=data, out=out, resume=resume, init_from=init_from, seeds=seeds,
+            executor=executor, budget=budget, asked=asked, options=options,
         )
     )  # fmt: skip
 

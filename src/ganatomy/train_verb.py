@@ -17,7 +17,7 @@ from .config import DataOptions, TrainConfig
 from .datasets.store import Dataset
 from .errors import ConfigError
 from .metrics.features import features_for
-from .metrics.watch import Watch, firing
+from .metrics.watch import Firing, Watch
 from .progress import Progress, clock
 from .training import budget, replicates, session, workers
 from .training.budget import Decision
@@ -31,6 +31,8 @@ INTERVALS = ("tick_nimg", "sample_nimg", "snapshot_nimg", "checkpoint_nimg")
 class Words:
     """What was said to `train`; None where nothing was said."""
 
+    began: float
+    """When the work began, by `time.monotonic`."""
     preset: str | None
     data: str | None
     out: Path | None
@@ -54,7 +56,6 @@ def train(words: Words) -> Run | RunGroup:
 
 def _start(words: Words) -> Run | RunGroup:
     """Make and train a new run, or a new group where seeds were given."""
-    began = console.began()
     if words.preset is None:
         raise ConfigError(f"give a preset ({', '.join(presets.PRESETS)}), or --resume RUN.")
     preset = presets.preset(words.preset)
@@ -74,12 +75,12 @@ def _start(words: Words) -> Run | RunGroup:
     if seconds is not None:
         as_asked: dict[str, Any] = {name: asked.get(name) for name in INTERVALS}
         open_config = dataclasses.replace(config, total_nimg=None, budget_sec=seconds, **as_asked)
-        decision = _decide(open_config, dataset, folder, began)
+        decision = _decide(open_config, dataset, folder, words.began)
         config = decision.config
     run = create_run(folder, config, shared.command(), dataset.describe())
     _train_run(run, dataset)
     if decision is not None and seconds is not None:
-        took = time.monotonic() - began
+        took = time.monotonic() - words.began
         console.say(
             f"budget: {clock(seconds)} were given; all took {clock(took)} ({took:.1f} s, {took / seconds - 1:+.1%})."
         )
@@ -123,6 +124,8 @@ def _decide(config: TrainConfig, dataset: Dataset, folder: Path, began: float) -
     """Calibrate, and say what was decided."""
     check_free(folder)
     assert config.budget_sec
+    if folder.exists():
+        files.make_folder(folder)  # proves that it can be written
     near = files.make_folder(folder.absolute().parent)
     console.say(f"budget: {clock(config.budget_sec)}; calibrating on this machine ...")
     with console.stoppable("Nothing was begun.") as stop:
@@ -179,7 +182,7 @@ def _train_group(group: RunGroup, dataset: Dataset, options: DataOptions) -> Non
         console.stoppable(f"Continue with `ganatomy train --resume {group.folder}`.") as stop,
     ):
         work = workers.Work(
-            train_one=lambda run: _training(run, dataset, stop), say=console.say, should_stop=stop, health_of=firing,
+            train_one=lambda run: _training(run, dataset, stop), say=console.say, should_stop=stop, health_of=Firing(),
             words=() if data_dir is None else ("--data-dir", str(data_dir)),
         )  # fmt: skip
         with contextlib.closing(workers.train_group(group, work)) as records:

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_runs import config as small_config
+from small_runs import dataset
 
 from ganatomy import presets
 from ganatomy.config import TrainConfig, resolve
-from ganatomy.errors import ConfigError
-from ganatomy.training import budget, schedule
+from ganatomy.errors import ConfigError, Interrupted
+from ganatomy.metrics.watch import Watch
+from ganatomy.training import budget, checkpoint, ema, runlog, schedule
 from ganatomy.training.budget import Costs
 
 INTERVALS = ("tick_nimg", "sample_nimg", "snapshot_nimg", "checkpoint_nimg")
@@ -188,6 +190,44 @@ def test_a_small_budget_makes_a_complete_run(ganatomy_here, tmp_path, monkeypatc
     assert done.returncode == 0, done.stderr
     name = f"snapshots/G_ema-{total:09d}.safetensors"
     assert (folder / name).read_bytes() == (tmp_path / "runs" / "b" / name).read_bytes()
+
+
+def test_every_round_of_a_calibration_does_all_the_work(tmp_path, monkeypatch):
+    """Nothing that a round times is found ready from the round before."""
+    made: dict[str, list[int]] = {"statistics": [], "checkpoint": [], "picture": []}
+
+    def noting(name: str, function):
+        def call(*arguments):
+            made[name].append(1)
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(ema, "with_statistics", noting("statistics", ema.with_statistics))
+    monkeypatch.setattr(checkpoint, "_write", noting("checkpoint", checkpoint._write))
+    monkeypatch.setattr(runlog, "save_samples", noting("picture", runlog.save_samples))
+    config = dataclasses.replace(small_config("gan"), total_nimg=None, budget_sec=9.0, num_threads=1)
+    made_of = budget._Calibration(
+        config, dataset(), tmp_path, lambda run: Watch(run, dataset(), lambda message: None), lambda: False
+    )
+    costs = made_of.measure(0.3)
+    assert all(math.isfinite(value) and value >= 0 for value in dataclasses.asdict(costs).values())
+    assert 2 <= len(made["picture"]) <= budget.MOST_ROUNDS + 1
+    assert len({len(found) for found in made.values()}) == 1
+
+
+def test_stopped_while_calibrating(tmp_path):
+    config = dataclasses.replace(small_config("gan"), total_nimg=None, budget_sec=9.0)
+    with pytest.raises(Interrupted, match="while calibrating"):
+        budget.decide(
+            config,
+            dataset(),
+            tmp_path,
+            watch_of=lambda run: Watch(run, dataset(), lambda message: None),
+            elapsed=Clock(0.0),
+            should_stop=lambda: True,
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_calibration_that_diverges_leaves_nothing(ganatomy_here, tmp_path):

@@ -19,7 +19,7 @@ import ganatomy
 from ganatomy import files, progress
 from ganatomy.errors import ConfigError, GroupError, Interrupted, RunError
 from ganatomy.metrics import evaluate
-from ganatomy.metrics.watch import Watch, firing
+from ganatomy.metrics.watch import Firing, Watch
 from ganatomy.training import replicates, session, workers
 from ganatomy.training.replicates import Executor
 from ganatomy.training.run import Run, open_run
@@ -76,7 +76,7 @@ def train(group: replicates.RunGroup, should_stop: Callable[[], bool] = lambda: 
         watch = Watch(run, dataset(), said.append)
         return session.run_training(run, dataset(), say=said.append, should_stop=should_stop, watch=watch)
 
-    work = workers.Work(train_one=train_one, say=said.append, should_stop=should_stop, health_of=firing)
+    work = workers.Work(train_one=train_one, say=said.append, should_stop=should_stop, health_of=Firing())
     return list(workers.train_group(group, work)), said
 
 

@@ -300,8 +300,12 @@ class _Calibration:
         return block, self._timed(lambda: self._stream.order.indices(number * self._run.config.num_train, 1))
 
     def _round(self) -> dict[str, float]:
-        """Do every task of a run once, timed by the name of its cost, in the order of the loop."""
+        """Do every task of a run once, timed by the name of its cost, in the order of the loop.
+
+        A step comes first: what was made at one image count is not made again.
+        """
         folder, state = self._run.folder, self._state
+        self._steps(1)
         tasks: dict[str, Callable[[], object]] = {
             "stats_sec": lambda: self._log.write(state),
             "usable_sec": state.usable_generator,

@@ -130,17 +130,17 @@ def _in_processes(group: RunGroup, work: Work) -> Iterator[Progress]:
             worker.process.kill()
             worker.process.wait()
             worker.log.close()
-    if stopping:
+    if stopping and group.left():
         raise Interrupted("the workers have stopped.")
 
 
 def _start(run: Run, words: tuple[str, ...]) -> _Worker:
     """Start the ordinary command on a run; out of reach of the terminal's Ctrl-C, which is passed on once, by us."""
     num_threads = str(run.config.num_threads)
-    here = str(Path(__file__).resolve().parents[2])  # the worker runs this very code, whatever the folder it is in
-    paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
-    env = {**os.environ, **dict.fromkeys(ONE_POOL, num_threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    env |= {"PYTHONPATH": os.pathsep.join(paths), PARENT: str(os.getpid())}
+    env = {**os.environ, **dict.fromkeys(ONE_POOL, num_threads), "OMP_WAIT_POLICY": "PASSIVE", PARENT: str(os.getpid())}
+    here = Path(__file__).resolve().parents[2]
+    if here.name not in ("site-packages", "dist-packages"):  # a worker runs this very code, also where it is a checkout
+        env["PYTHONPATH"] = os.pathsep.join([str(here), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-P", "-m", "ganatomy", "train", "--resume", str(run.folder), *words]
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
