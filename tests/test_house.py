@@ -41,13 +41,15 @@ ROWS = (
     ("laboratory",),
     ("reporting",),
     ("console",),
+    ("shared",),
+    ("train_verb",),
     ("api", "data_verbs", "judge_verbs"),
     ("cli",),
     ("__init__", "__main__"),
 )
 """A module may import rows above its own, and its own package."""
 LEVEL = {room: level for level, row in enumerate(ROWS) for room in row}
-INSTANT = ("errors", "progress", "config", "presets", "console", "api", "data_verbs", "judge_verbs", "cli")
+INSTANT = ("errors", "progress", "config", "presets", "console", "shared", "api", "data_verbs", "judge_verbs", "cli")
 """Modules that must not load torch, so that --help is instant (api does inside its functions)."""
 VERBS = ("lab", "train", "sample", "measure", "dissect", "compare", "doctor", "report")
 JUDGING = ("compare", "doctor")

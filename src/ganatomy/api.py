@@ -14,23 +14,25 @@ from __future__ import annotations
 
 import dataclasses
 import json as json_format
-import shlex
-import sys
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
 from . import config as configuration
-from . import console, files, presets
-from .config import DataOptions, Overrides, TrainConfig
+from . import console, files
+from .config import DataOptions, Overrides
 from .errors import ConfigError, unknown
+from .shared import DATA_OPTIONS
+from .shared import command as _command
+from .shared import of_run as _of_run
+from .shared import open_data as _open
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from .datasets.store import Dataset
     from .metrics.network import FeatureNetwork
+    from .training.replicates import RunGroup
     from .training.run import Run
 
     NameOrNetwork: TypeAlias = str | FeatureNetwork
@@ -40,7 +42,6 @@ else:
 PathOrRun = str | PathLike[str]
 """A run: what `train` returned, or the path of its folder."""
 Lang = Literal["en", "zh"]
-DATA_OPTIONS = ("data_dir", "size", "fit", "channels")
 
 
 class PageOptions(TypedDict, total=False):
@@ -122,58 +123,43 @@ def train(
     *,
     data: str | None = None,
     seed: int | None = None,
+    seeds: int | None = None,
+    executor: Literal["auto", "sequential", "processes"] | None = None,
     total_nimg: int | None = None,
+    budget: str | None = None,
     out: Path | None = None,
     resume: Path | None = None,
     init_from: Path | None = None,
     **settings: Unpack[TrainOptions],
-) -> Run:
-    """Train one GAN from a preset, or continue one exactly where it stopped with --resume. Returns the run.
+) -> Run | RunGroup:
+    """Train a GAN from a preset, or --seeds K of them, or continue exactly with --resume. Returns the run or group.
 
     Args:
         preset: gan, gan-adam or dcgan.
         data: A name (fashion-mnist, mnist, atelier, an imported set) or the path of a folder, .zip, .npz or .npy;
             unset: fashion-mnist where it is on disk or can be fetched, else atelier.
         seed: Seed of everything random; unset: 0.
+        seeds: How many trainings, with the seeds that follow each other from seed; unset: one run, not a group.
+        executor: How several are trained: sequential (one after the other), processes (side by side), or auto.
         total_nimg: Training length in images shown; unset: the preset's epochs.
-        out: Folder of the new run; unset: runs/<preset>-s<seed>-<time>-<random>.
-        resume: Folder of a run to continue; it keeps its configuration.
+        budget: Time for everything, as 90s, 10min or 1h30min; decides the training length after a calibration.
+        out: Folder of the new run or group; unset: runs/<preset>-s<seed>-<time>-<random>.
+        resume: Folder of a run or group to continue; it keeps its configuration.
         init_from: Folder of a run whose weights to start from, with fresh optimizers and counters.
     """
-    from .metrics.watch import Watch
-    from .training import session
-    from .training.run import create_run, open_run
+    began = console.began()
+    from .train_verb import Words
+    from .train_verb import train as start
 
     given: dict[str, Any] = {"seed": seed, "total_nimg": total_nimg, **settings}
     asked = {key: value for key, value in given.items() if value is not None and key not in DATA_OPTIONS}
-    if resume is not None:
-        run = open_run(resume)
-        _check_unchanged(run.config, {"preset": preset, "data": data, "init_from": init_from, "out": out}, asked)
-        _check_no_fitting(settings)
-        if run.is_finished:
-            console.say(
-                f"{run.folder} is finished; to train it further, start a new run with --init-from {run.folder}."
-            )
-            return run
-        dataset = _of_run(run, settings.get("data_dir"))
-    else:
-        if preset is None:
-            raise ConfigError(f"give a preset ({', '.join(presets.PRESETS)}), or --resume RUN.")
-        config = presets.preset(preset)
-        if init_from is not None:
-            session.read_weights(Path(init_from))
-            asked["init_from"] = str(Path(init_from).resolve())
-        configuration.check(dataclasses.replace(config, **_without_automatic(asked)))
-        dataset = _open(data, settings)
-        config = session.configure(config, dataset, asked, console.say)
-        folder = Path(out or Path("runs") / files.new_run_name(preset, config.seed))
-        run = create_run(folder, config, _command(), dataset.describe())
-    console.say(f"run folder: {run.folder}")
-    with console.stoppable(f"Resume with `ganatomy train --resume {run.folder}`.") as stop:
-        watch = Watch(run, dataset, console.say)
-        work = session.run_training(run, dataset, say=console.say, should_stop=stop, watch=watch)
-        console.show(work, f"train {run.name}")
-    return run
+    options: Any = {key: value for key, value in given.items() if value is not None and key in DATA_OPTIONS}
+    return start(
+        Words(
+            began=began, preset=preset, data=data, out=out, resume=resume, init_from=init_from, seeds=seeds,
+            executor=executor, budget=budget, asked=asked, options=options,
+        )
+    )  # fmt: skip
 
 
 def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | None = None, out: Path) -> np.ndarray:
@@ -215,10 +201,10 @@ def measure(
     features: NameOrNetwork | None = None,
     data_dir: Path | None = None,
 ) -> dict[str, Any]:
-    """Measure a run: distances to real images, precision and recall with their floors; classes; copies.
+    """Measure a run or a group: distances to real images, precision and recall with their floors; classes; copies.
 
     Args:
-        run: Folder of the run.
+        run: Folder of the run or group.
         json: Print the record as JSON on standard output.
         seed: Seed of the samples.
         num_sets: Independent sets of 10,000 samples; the spread is over them.
@@ -226,19 +212,31 @@ def measure(
         features: Another feature network, such as random-v1; its record is measure-<name>.json.
         data_dir: Folder that holds the run's data set as <name>/<files>.
     """
-    from .laboratory import stages
+    from .laboratory import spread, stages
+    from .training.replicates import is_group, open_group
     from .training.run import open_run
 
-    opened = open_run(run)
-    _ = opened.snapshot_nimg
+    group = open_group(run) if is_group(run) else None
+    runs = spread.measurable(group, console.say) if group else [open_run(run)]
+    _ = [opened.snapshot_nimg for opened in runs]
     if num_sets < 1 or seed < 0:
         raise ConfigError(
             f"num_sets is {num_sets} and seed is {seed}; at least 1 set and a seed of 0 or more are needed."
         )
-    dataset = _of_run(opened, data_dir)
-    work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets, features=features, k=k)
-    record = console.show(work, f"measure {opened.name}") or {}
-    print(json_format.dumps(record, ensure_ascii=False, indent=1) if json else stages.measure_lines(record))
+    dataset = _of_run(runs[0], data_dir)
+    records: list[dict[str, Any]] = []
+    for opened in runs:
+        work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets, features=features, k=k)
+        records.append(console.show(work, f"measure {opened.name}") or {})
+        if not json:
+            print(stages.measure_lines(records[-1]))
+    record = records[0]
+    if group:
+        record = spread.group_record(group, records, stages.file_suffix(dataset, features))
+    if json:
+        print(json_format.dumps(record, ensure_ascii=False, indent=1))
+    elif group:
+        print(spread.group_lines(record))
     return record
 
 
@@ -286,16 +284,20 @@ def report(
     """Write the page of a lab, or of any runs, again: report.html and report.md, in seconds. Returns the HTML file.
 
     Args:
-        paths: Folder of a lab or of a comparison, or folders of runs.
+        paths: Folder of a lab or of a comparison, or folders of runs or groups.
         lang: Language: en or zh.
-        out: Folder to write into; unset: the lab's or the first run's.
+        out: Folder to write into; unset: the lab's, the group's or the first run's.
     """
+    from .training.replicates import expand, is_group
+
     _check_lang(lang)
     if isinstance(paths, str | PathLike):
         paths = [paths]
     if not paths:
         raise ConfigError("give the folder of a lab, or the folders of one or more runs.")
-    return _write_page([Path(path) for path in paths], lang, page, None, out)
+    if out is None and len(paths) == 1 and is_group(paths[0]):
+        out = Path(paths[0])
+    return _write_page(expand(paths), lang, page, None, out)
 
 
 def _write_page(
@@ -314,52 +316,3 @@ def _write_page(
 def _check_lang(lang: str) -> None:
     if lang not in ("en", "zh"):
         raise unknown("language", lang, ("en", "zh"))
-
-
-def _open(data: str | None, options: DataOptions) -> Dataset:
-    from .datasets import opening
-
-    asked: dict[str, Any] = dict(options)
-    given: Any = {name: asked[name] for name in DATA_OPTIONS if asked.get(name) is not None}
-    return opening.open_data(data, given, opening.Caller(console.say, console.show, console.download_lines()))
-
-
-def _of_run(run: Run, data_dir: Path | None) -> Dataset:
-    from .datasets import opening
-
-    caller = opening.Caller(console.say, console.show, console.download_lines())
-    return opening.of_run(run.config, Path(data_dir) if data_dir is not None else None, caller)
-
-
-def _check_no_fitting(options: DataOptions) -> None:
-    given = [name for name in ("size", "fit", "channels") if options.get(name) is not None]
-    if given:
-        raise ConfigError(f"--resume keeps the run's pictures as they are; leave out --{' and --'.join(given)}.")
-
-
-def _without_automatic(asked: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is decided later, by looking at the machine."""
-    return {name: value for name, value in asked.items() if name != "device" and value != "auto"}
-
-
-def _check_unchanged(config: TrainConfig, words: dict[str, Any], asked: dict[str, Any]) -> None:
-    """Refuse settings given beside --resume that differ from the run's own, listing every difference."""
-    if words["out"] is not None or words["init_from"] is not None:
-        raise ConfigError("--resume continues a run in its own folder; leave out --out and --init-from.")
-    wanted = asked | {name: words[name] for name in ("preset", "data") if words[name] is not None}
-    if config.data_path and wanted.get("data") and str(Path(wanted["data"]).expanduser().resolve()) == config.data_path:
-        del wanted["data"]
-    wanted = {name: value for name, value in wanted.items() if value != "auto"}
-    changed = configuration.differences(config, dataclasses.replace(config, **wanted))
-    if changed:
-        raise ConfigError(
-            f"--resume continues a run exactly, so its settings cannot change: {'; '.join(changed)}. "
-            "Leave them out, or start a new run with --init-from."
-        )
-
-
-def _command() -> str:
-    """Return the command as typed, with the program's bare name; a plain word where Python called."""
-    if Path(sys.argv[0]).stem in ("ganatomy", "__main__"):
-        return shlex.join(["ganatomy", *sys.argv[1:]])
-    return "ganatomy (called from Python)"

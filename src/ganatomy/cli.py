@@ -15,7 +15,7 @@ import docstring_parser
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from . import api, data_verbs, judge_verbs
+from . import api, console, data_verbs, judge_verbs
 from .config import DataOptions, Overrides, ShapeOptions
 from .errors import GanatomyError, unknown
 
@@ -154,6 +154,8 @@ def main(args: list[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if args is None:
+        console.note_command()
     try:
         _run(sys.argv[1:] if args is None else args)
     except GanatomyError as error:

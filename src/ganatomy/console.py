@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import signal
 import sys
 import threading
@@ -19,6 +20,8 @@ from .errors import Interrupted
 from .progress import Progress, clock
 
 SECONDS_BETWEEN_LINES = 10.0
+_IMPORTED = time.monotonic()
+_command_began: list[float] = []
 
 
 Result = TypeVar("Result")
@@ -36,9 +39,25 @@ class HasMessage(Protocol):
         """One plain line."""
 
 
+def note_command() -> None:
+    """Note that this process is one command, so that its work began when this module was imported."""
+    _command_began.append(_IMPORTED)
+
+
+def began() -> float:
+    """Return when the work in hand began, by `time.monotonic`: with the process of a command, in Python now."""
+    return _command_began[0] if _command_began else time.monotonic()
+
+
+def is_quiet() -> bool:
+    """Return whether this is one of several processes of a training, but not the first: that one speaks for all."""
+    return "WORLD_SIZE" in os.environ and os.environ.get("RANK", "0") != "0"
+
+
 def say(message: str) -> None:
     """Print one line for people on standard error (standard output is for results)."""
-    print(message, file=sys.stderr, flush=True)
+    if not is_quiet():
+        print(message, file=sys.stderr, flush=True)
 
 
 def download_lines() -> Callable[[HasMessage], None]:
@@ -60,7 +79,7 @@ def show(records: Iterable[Progress | Result], label: str) -> Result | None:
 
     In a terminal there is a bar with the time left; elsewhere one plain line every 10 seconds and one at the end.
     """
-    if sys.stderr.isatty() and importlib.util.find_spec("rich"):
+    if sys.stderr.isatty() and importlib.util.find_spec("rich") and not is_quiet():
         return _show_bar(records, label)
     return _show_lines(records, label)
 
@@ -107,13 +126,19 @@ def _show_bar(records: Iterable[Progress | Result], label: str) -> Result | None
 
 
 class StopSignal:
-    """Set by Ctrl-C or SIGTERM; work looks at it between steps. `exit_code` is 130 or 143."""
+    """Set by Ctrl-C or SIGTERM; work looks at it between steps. `exit_code` is 130 or 143.
+
+    A worker of a group also stops, as if by SIGTERM, when the process that started it is gone.
+    """
 
     def __init__(self) -> None:
         self.exit_code = 0
+        self._parent = int(os.environ.get("GANATOMY_WORKER_OF") or 0)
 
     def __call__(self) -> bool:
         """Return whether a signal came."""
+        if self._parent and os.name != "nt" and os.getppid() != self._parent:
+            self.exit_code = self.exit_code or 143
         return self.exit_code != 0
 
 
@@ -138,7 +163,10 @@ def stop_on_signals() -> Iterator[StopSignal]:
         restore()
         say("stopping after this step; saving (once more to stop at once) ...")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform == "win32":
+        numbers.append(signal.SIGBREAK)  # what a group's workers are sent there
+    for number in numbers:
         previous[number] = signal.signal(number, request)
     try:
         yield stop

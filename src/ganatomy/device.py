@@ -48,9 +48,14 @@ def choose_threads(asked: int | None, num_sharing: int = 1) -> tuple[int, str]:
         if asked < 1:
             raise ConfigError(f"num_threads is {asked}; it must be at least 1.")
         return asked, "asked for"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = num_cores()
     among = f", shared by {num_sharing} processes" if num_sharing > 1 else ""
     return max(1, min(cores // num_sharing, 16)), f"this process may use {cores} core{'s' if cores > 1 else ''}{among}"
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def use_threads(num_threads: int) -> None:

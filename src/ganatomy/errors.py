@@ -50,6 +50,12 @@ class DivergedError(GanatomyError):
     exit_code = 1
 
 
+class GroupError(GanatomyError):
+    """Some trainings of a group did not reach their end; the text lists them, the others are kept."""
+
+    exit_code = 1
+
+
 class Interrupted(GanatomyError):
     """A run was stopped by a signal after saving; `exit_code` is 130 (Ctrl-C) or 143 (SIGTERM)."""
 

@@ -16,6 +16,8 @@ from typing import Any
 from .errors import OutputError, RunError, StorageError
 
 SCHEMA = 1
+GROUP_RECORD = "group.json"
+"""Marks a folder whose sub-folders are trainings of one configuration (see training.replicates)."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -127,6 +129,12 @@ def new_run_name(preset: str, seed: int) -> str:
     """Return a run's folder name: preset, seed, local time and four random hex digits."""
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     return f"{preset}-s{seed}-{stamp}-{secrets.token_hex(2)}"
+
+
+def run_name(folder: Path) -> str:
+    """Return what a run is called: its folder's name, inside a group with the group's name before it."""
+    parent = folder.parent
+    return f"{parent.resolve().name}-{folder.name}" if (parent / GROUP_RECORD).exists() else folder.name
 
 
 def plain_name(name: str) -> str:

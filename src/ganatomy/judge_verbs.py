@@ -35,7 +35,7 @@ def compare(
     Runs that differ in their seeds only are trainings of one configuration. Runs without scores are measured first.
 
     Args:
-        paths: Folders of runs, folders whose sub-folders are runs, labs.
+        paths: Folders of runs, groups or other folders whose sub-folders are runs, labs.
         lang: Language of the page: en or zh.
         out: Folder for compare.json, report.html and report.md; unset: runs/compare-<time>.
         seed: Seed of the samples, where runs are still to be measured.
@@ -76,14 +76,15 @@ def doctor(runs: Sequence[str | PathLike[str]] = (), /) -> dict[str, dict[str, s
     Returns the state of every verdict (fired, passed, clear, unknown) by run and name.
 
     Args:
-        runs: Folders of runs; they may still be in training.
+        runs: Folders of runs or groups; they may still be in training.
     """
     from .laboratory import checkup
     from .metrics.watch import judge_run
     from .reporting.words import Words
+    from .training.replicates import expand
     from .training.run import open_run
 
-    opened = [open_run(path) for path in _several(runs)]
+    opened = [open_run(path) for path in expand(_several(runs))]
     if not opened:
         print("\n".join(checkup.machine_lines()))
     words = Words("en")

@@ -78,7 +78,7 @@ def test_machine_and_intervals_make_no_group_of_their_own(tmp_path):
     same = {
         "device": "cuda", "num_threads": 7, "tick_nimg": 64, "sample_nimg": 500, "snapshot_nimg": 500,
         "checkpoint_nimg": 700, "keep_checkpoints": 5,
-        "data_path": "/elsewhere/data", "data": "mine", "data_fit": "pad",
+        "data_path": "/elsewhere/data", "data": "mine", "data_fit": "pad", "budget_sec": 600.0,
     }  # fmt: skip
     write(tmp_path / "b", seed=1, **same)
     assert set(same) | {"seed"} == groups.NOT_THE_RECIPE

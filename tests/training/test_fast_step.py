@@ -13,7 +13,7 @@ from ganatomy.datasets.stream import ImageStream
 from ganatomy.errors import DivergedError
 from ganatomy.losses import adversarial
 from ganatomy.models.weights import Weights
-from ganatomy.training.engine import build_step, image_dtype
+from ganatomy.training.engine import build_step, image_stream
 from ganatomy.training.fast_step import FastStep
 from ganatomy.training.graph_step import GraphStep
 from ganatomy.training.state import TrainState
@@ -270,6 +270,6 @@ def test_a_vector_of_weights_shows_what_the_network_works_with():
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_real_images_come_in_the_steps_arithmetic(precision, tiny_dataset):
     config = new_state("gan", (1, 28, 28), "fast", torch.float32, precision=precision).config
-    stream = ImageStream(tiny_dataset.train, 0, "cpu", image_dtype(config))
+    stream = image_stream(tiny_dataset.train, config, torch.device("cpu"))
     plain = ImageStream(tiny_dataset.train, 0, "cpu")
-    assert torch.equal(stream.real_img(3, 20), plain.real_img(3, 20).to(image_dtype(config)))
+    assert torch.equal(stream.real_img(3, 20), plain.real_img(3, 20).to(getattr(torch, precision)))

@@ -21,6 +21,7 @@ NOT_THE_RECIPE = frozenset(
         "seed", "device", "num_threads",
         "tick_nimg", "sample_nimg", "snapshot_nimg", "checkpoint_nimg", "keep_checkpoints",
         "data", "data_path", "data_fit",  # the content is compared by its hash
+        "budget_sec",  # what it decided is total_nimg
     }
 )  # fmt: skip
 """Settings in which trainings of one group may differ."""

@@ -16,7 +16,6 @@ from .. import config as configuration
 from .. import device, files, presets
 from ..config import EngineName, PrecisionName, TrainConfig
 from ..datasets.store import Dataset
-from ..datasets.stream import ImageStream
 from ..errors import RunError, unknown
 from ..latent import codes
 from ..metrics.features import features_for, features_reason
@@ -199,8 +198,7 @@ def expected_seconds(plan: Plan, dataset: Dataset, folder: Path) -> dict[str, fl
         left_nimg = plan.nimg[preset] - _seen_nimg(run_folder)
         if left_nimg > 0:
             num = config.batch_size
-            dtype = engine.image_dtype(config)
-            real_img = ImageStream(dataset.train, config.seed, state.device, dtype).real_img(0, num)
+            real_img = engine.image_stream(dataset.train, config, state.device).real_img(0, num)
             z = torch.zeros(num, config.z_dim, device=state.device)
             seconds[f"train {preset}"] = _seconds_of(partial(engine.build_step(state), real_img, z)) / num * left_nimg
         if not (run_folder / "dissect" / "dissect.json").exists():

@@ -55,9 +55,8 @@ def measure_run(
     network than the data's own, or a network; its files are measure-<network>.json and nearest-features-<network>.png.
     """
     nimg, z_dim = run.snapshot_nimg, run.config.z_dim
-    own = features_for(dataset)
-    network = own if features is None else features_named(features, dataset)
-    suffix = "" if (network.name, network.sha256) == (own.name, own.sha256) else f"-{network.name}"
+    network = features_for(dataset) if features is None else features_named(features, dataset)
+    suffix = file_suffix(dataset, network)
     G = run.generator(run.config.device)
     sizes: evaluate.Sizes = {"num_sets": num_sets, "near": near, "memory": memory, "k": k}
     for record in evaluate.measure(G, z_dim, dataset, network, seed=seed, **sizes):
@@ -72,6 +71,13 @@ def measure_run(
         files.write_json(run.folder / f"measure{suffix}.json", result)
         files.append_jsonl(run.folder / "metrics.jsonl", result)
         yield result
+
+
+def file_suffix(dataset: Dataset, features: str | FeatureNetwork | None) -> str:
+    """Return what the files of a measurement bear in their names: the network's, where it is not the data's own."""
+    own = features_for(dataset)
+    network = own if features is None else features_named(features, dataset)
+    return "" if (network.name, network.sha256) == (own.name, own.sha256) else f"-{network.name}"
 
 
 def measure_lines(record: dict[str, Any]) -> str:

@@ -46,6 +46,24 @@ def judge_run(run: Run) -> list[health.Verdict]:
     return verdicts
 
 
+class Firing:
+    """The names of the rules that fire in a run that another process trains; every health.json is read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, tuple[int, list[str]]] = {}
+
+    def __call__(self, run: Run) -> list[str]:
+        """Return the names; none before the first look."""
+        path = run.folder / health.RECORD_NAME
+        if not path.exists():
+            return []
+        written = path.stat().st_mtime_ns
+        if self._read.get(path, (0, []))[0] != written:
+            fired = [row["id"] for row in files.read_json(path)["verdicts"] if row["state"] == "fired"]
+            self._read[path] = written, [NAMES[name] for name in fired]
+        return self._read[path][1]
+
+
 def line_of(verdict: health.Verdict) -> str:
     """Return a verdict in one line: name, image count, number and threshold."""
     name, reading = NAMES[verdict.id], verdict.readings[0]

@@ -35,8 +35,8 @@ class RunRecord:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.folder.name
+        """The folder's name, inside a group with the group's name before it."""
+        return files.run_name(self.folder)
 
     @cached_property
     def stats(self) -> list[dict[str, Any]]:

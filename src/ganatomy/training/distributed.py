@@ -102,9 +102,14 @@ class Group:
 ALONE = Group()
 
 
+def num_launched() -> int:
+    """Return how many processes torchrun started together with this one, 1 without torchrun."""
+    return int(os.environ["WORLD_SIZE"]) if "WORLD_SIZE" in os.environ and "RANK" in os.environ else 1
+
+
 def is_launched() -> bool:
     """Return whether this process was started by torchrun as one of several."""
-    return "WORLD_SIZE" in os.environ and "RANK" in os.environ and int(os.environ["WORLD_SIZE"]) > 1
+    return num_launched() > 1
 
 
 def num_on_machine() -> int:
@@ -112,9 +117,14 @@ def num_on_machine() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if is_launched() else 1
 
 
+def num_restarts() -> int:
+    """Return how often torchrun started these processes again after one of them failed."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+
+
 def is_restarted() -> bool:
-    """Return whether torchrun started these processes again after one of them failed."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    """Return whether torchrun started these processes again."""
+    return num_restarts() > 0
 
 
 def join(device: torch.device) -> Group:

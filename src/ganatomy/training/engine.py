@@ -10,6 +10,8 @@ from torch import Tensor
 
 from .. import device
 from ..config import EngineName, PrecisionName, TrainConfig
+from ..datasets.store import ImageStore
+from ..datasets.stream import ImageStream
 from ..errors import ConfigError
 from .fast_step import DTYPES, FastStep
 from .graph_step import GraphStep
@@ -46,9 +48,17 @@ def build_step(state: TrainState) -> Step:
     return GraphStep(state) if state.group.size == 1 else FastStep(state, is_guarded=True)
 
 
-def image_dtype(config: TrainConfig) -> torch.dtype:
-    """Return the dtype in which the step wants its real images."""
-    return DTYPES[config.precision] if config.engine == "fast" else torch.float32
+def prepare(config: TrainConfig) -> None:
+    """Set this process up as the configuration says: CPU threads, and memory that stays with it."""
+    device.use_threads(config.num_threads)
+    if config.device == "cpu":
+        device.keep_memory()
+
+
+def image_stream(store: ImageStore, config: TrainConfig, on: torch.device) -> ImageStream:
+    """Return the real images in the step's own arithmetic."""
+    dtype = DTYPES[config.precision] if config.engine == "fast" else torch.float32
+    return ImageStream(store, config.seed, on, dtype)
 
 
 class Choice(TypedDict):

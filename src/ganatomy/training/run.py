@@ -32,8 +32,8 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.folder.name
+        """The folder's name, inside a group with the group's name before it."""
+        return files.run_name(self.folder)
 
     @property
     def config(self) -> TrainConfig:
@@ -90,17 +90,23 @@ def create_run(folder: Path, config: TrainConfig, command: str, data: dict[str, 
     `data` is what `Dataset.describe` says of the training data; without it there is no data.json.
     """
     files.make_folder(folder)
-    if (folder / "config.json").exists():
-        raise RunError(
-            f"{folder} already holds a run. Continue it with `ganatomy train --resume {folder}`, "
-            "or choose another --out."
-        )
+    check_free(folder)
     files.write_json(folder / "environment.json", device.environment())
     files.write_text(folder / "command.txt", command + "\n")
     if data is not None:
         files.write_json(folder / "data.json", data)
     files.write_json(folder / "config.json", config.to_dict())
     return Run(folder)
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that holds a run or a group of runs already."""
+    for name, kind in (("config.json", "run"), (files.GROUP_RECORD, "group of runs")):
+        if (folder / name).exists():
+            raise RunError(
+                f"{folder} already holds a {kind}. Continue it with `ganatomy train --resume {folder}`, "
+                "or choose another --out."
+            )
 
 
 def open_run(path: str | PathLike[str]) -> Run:
@@ -110,6 +116,8 @@ def open_run(path: str | PathLike[str]) -> Run:
         raise RunError(f"{folder} is not a folder; give the folder of a run, as printed by `ganatomy train`.")
     if not (folder / "config.json").exists():
         inside = " It is a lab: give one of the runs inside its runs/ folder." if (folder / "lab.json").exists() else ""
+        if (folder / files.GROUP_RECORD).exists():
+            inside = " It is a group of runs: give one of the runs inside it."
         raise RunError(f"{folder} is not a run: it has no config.json.{inside}")
     run = Run(folder)
     _ = run.config

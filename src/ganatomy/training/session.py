@@ -14,7 +14,6 @@ from .. import config as configuration
 from .. import device, files, images
 from ..config import TrainConfig
 from ..datasets.store import Dataset
-from ..datasets.stream import ImageStream
 from ..errors import DataError, GanatomyError, RunError, StorageError
 from ..progress import Progress
 from . import checkpoint, distributed, engine, loop, runlog
@@ -35,13 +34,22 @@ class Watch(Protocol):
 
 
 def configure(
-    config: TrainConfig, dataset: Dataset, asked: dict[str, Any], say: Callable[[str], None], group: Group = ALONE
+    config: TrainConfig,
+    dataset: Dataset,
+    asked: dict[str, Any],
+    say: Callable[[str], None],
+    threads: tuple[int, str] | None = None,
 ) -> TrainConfig:
-    """Return a preset's full configuration: settings asked for, the data's shape, device and threads with reasons."""
+    """Return a preset's full configuration: settings asked for, the data's shape, device and threads with reasons.
+
+    `threads` is a number of CPU threads that was chosen already, with its reason.
+    """
     device_name, device_reason = device.choose_device(asked.get("device", "auto"))
-    num_threads, threads_reason = device.choose_threads(asked.get("num_threads"), distributed.num_on_machine())
+    num_threads, threads_reason = threads or device.choose_threads(
+        asked.get("num_threads"), distributed.num_on_machine()
+    )
     say(f"device: {device_name} ({device_reason}); CPU threads: {num_threads} ({threads_reason}).")
-    decided = {"device": str(device_name), "num_threads": num_threads, "num_processes": group.size}
+    decided = {"device": str(device_name), "num_threads": num_threads, "num_processes": distributed.num_launched()}
     decided |= dataset.settings()
     decided |= engine.choose(asked, device_name, num_threads, say)
     config = dataclasses.replace(config, **asked | decided)
@@ -77,9 +85,7 @@ def run_training(
     distributed.check_split(config.batch_size, config.total_nimg or config.batch_size, group)
     with files.one_writer(run.folder) if group.is_first else contextlib.nullcontext():
         device.choose_device(config.device)
-        device.use_threads(config.num_threads)
-        if config.device == "cpu":
-            device.keep_memory()
+        engine.prepare(config)
         _warn_about_changes(run, group, say)
         state = TrainState(config, torch.device(config.device), group)
         if checkpoint.load_newest(run.folder, state, say):
@@ -92,7 +98,7 @@ def run_training(
             runlog.cut_back(run.folder, config, state.cur_nimg)
             write_status(run, "running", state.cur_nimg)
             _save_real(run, dataset)
-        stream = ImageStream(dataset.train, config.seed, state.device, engine.image_dtype(config))
+        stream = engine.image_stream(dataset.train, config, state.device)
         try:
             for progress in loop.train(state, stream, run.folder, watch.hooks if watch else (), should_stop):
                 yield dataclasses.replace(progress, note=watch.note() if watch else "")

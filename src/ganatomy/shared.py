@@ -1,0 +1,41 @@
+"""What several verbs share: opening data, and the command as it was typed. Heavy modules are imported inside."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import console
+from .config import DataOptions
+
+if TYPE_CHECKING:
+    from .datasets.store import Dataset
+    from .training.run import Run
+
+DATA_OPTIONS = ("data_dir", "size", "fit", "channels")
+
+
+def open_data(data: str | None, options: DataOptions) -> Dataset:
+    """Open the data set of a name or path, or the default one; other keys in `options` do not count."""
+    from .datasets import opening
+
+    asked: dict[str, Any] = dict(options)
+    given: Any = {name: asked[name] for name in DATA_OPTIONS if asked.get(name) is not None}
+    return opening.open_data(data, given, opening.Caller(console.say, console.show, console.download_lines()))
+
+
+def of_run(run: Run, data_dir: Path | None) -> Dataset:
+    """Open the data set that a run was trained on."""
+    from .datasets import opening
+
+    caller = opening.Caller(console.say, console.show, console.download_lines())
+    return opening.of_run(run.config, Path(data_dir) if data_dir is not None else None, caller)
+
+
+def command() -> str:
+    """Return the command as typed, with the program's bare name; a plain word where Python called."""
+    if Path(sys.argv[0]).stem in ("ganatomy", "__main__"):
+        return shlex.join(["ganatomy", *sys.argv[1:]])
+    return "ganatomy (called from Python)"
