@@ -25,7 +25,7 @@ from .run import Run, check_free, create_run, open_run
 
 ExecutorName = Literal["sequential", "processes"]
 BEST_EXECUTOR: dict[str, ExecutorName] = {"mlp": "processes", "dcgan": "sequential"}
-"""Which executor finishes several trainings on the cores of a CPU sooner, by network family."""
+"""Which executor `auto` takes for several trainings on the cores of a CPU, by network family."""
 WHY: dict[ExecutorName, str] = {
     "processes": "the layers of {model} are too small to share out, so single-thread trainings side by side are faster",
     "sequential": "one training of {model} uses all threads well",
