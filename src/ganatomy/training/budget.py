@@ -255,12 +255,13 @@ class _Calibration:
         """Take steps on the first images, again and again: drawing more is timed apart."""
         num_images = self._run.config.batch_size
         per_block = max(1, min(rng.BLOCK_NIMG, self._run.config.num_train) // num_images)
-        for _ in range(num):
-            at = self._state.cur_nimg // num_images % per_block * num_images
-            try:
+        try:
+            for _ in range(num):
+                at = self._state.cur_nimg // num_images % per_block * num_images
                 self._step(self._stream.real_img(at, num_images), self._latents.z(at, num_images))
-            except DivergedError as error:
-                raise DivergedError(f"while calibrating: {error} Try a smaller --lr-g and --lr-d.") from error
+            self._step.settle()
+        except DivergedError as error:
+            raise DivergedError(f"while calibrating: {error} Try a smaller --lr-g and --lr-d.") from error
 
     def measure(self, seconds: float) -> Costs:
         """Return the costs; so many seconds go into steps, spread between rounds of the tasks."""
