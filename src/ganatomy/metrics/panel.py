@@ -21,7 +21,8 @@ from ..training.runlog import PANEL
 from ..training.state import TrainState
 from . import modes
 from .health import MOVEMENT_NIMG
-from .kernel import kernel_distance
+from .jackknife import NUM_GROUPS
+from .kernel import KernelTo
 from .neighbours import squared_blocks
 from .network import FeatureNetwork
 
@@ -37,7 +38,9 @@ class Panel:
         self._folder, self._network = folder, network
         self._train, self._test = _spread_out(dataset.train.images), _spread_out(dataset.test.images)
         self._real_contrast = _contrast(self._test)
-        self._reference = network.extract(dataset.test.images[:NUM_REAL])[0]
+        reference = network.extract(dataset.test.images[:NUM_REAL])[0]
+        enough = len(reference) >= 2 * NUM_GROUPS
+        self._kernel = KernelTo(reference, NUM_GROUPS if enough else 1) if len(reference) > 1 else None
         features, probabilities = network.extract(self._test)
         self._real_diversity = mean_distance(features)
         self._real_entropy = modes.class_entropy(modes.class_counts(probabilities)) if network.class_names else None
@@ -61,8 +64,8 @@ class Panel:
     def _in_features(self, pictures: Tensor) -> dict[str, Any]:
         features, probabilities = self._network.extract(pictures)
         seen: dict[str, Any] = {"diversity": mean_distance(features) / self._real_diversity}
-        if len(self._reference) > 1:
-            seen["kd"] = kernel_distance(features, self._reference).value
+        if self._kernel is not None:
+            seen["kd"] = self._kernel.distances(features)[0]
         if self._network.class_names:
             counts = modes.class_counts(probabilities)
             seen["class_counts"] = counts.tolist()

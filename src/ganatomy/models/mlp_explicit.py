@@ -43,8 +43,8 @@ class Generator:
         z = z.to(self.weights.values.dtype)
         hidden = F.leaky_relu_(torch.addmm(self._fc1.bias, z, self._fc1.weight.T), mlp.SLOPE).to(self._dtype)
         # tanh(x) = 2 sigmoid(2x) - 1, and PyTorch's sigmoid is several times faster.
-        flat = torch.addmm(self._bias2, hidden, self._weight2.T).to(z.dtype).mul_(2.0).sigmoid_().mul_(2.0).sub_(1.0)
-        flat = flat.to(self._dtype)
+        twice = torch.addmm(self._bias2, hidden, self._weight2.T, beta=2.0, alpha=2.0).to(z.dtype)
+        flat = twice.sigmoid_().mul_(2.0).sub_(1.0).to(self._dtype)
         return flat.view(-1, *self._shape), Made(z, hidden, flat)
 
     def backward(self, grad: Tensor, made: Made) -> None:
