@@ -20,8 +20,8 @@ class Weights:
     """The parameters of `network`, moved into one vector; the network goes on working with them.
 
     `values` holds the parameters, `gradients` what `parameter.grad` shows (both of the parameters' dtype), `copies` the
-    values rounded to `dtype`. Gaps between parameters are zero. `like` makes the vectors of one network line up with
-    another's of the same shape, as the average's with the generator's.
+    values rounded to `dtype`. Gaps between parameters are zero. Vectors of networks of the same shape line up, as the
+    average's with the generator's.
     """
 
     def __init__(self, network: nn.Module, dtype: torch.dtype):
