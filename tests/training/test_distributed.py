@@ -1,6 +1,5 @@
 """Several processes of one training: the same images and latents as one, equal parameters, a killed one restarted."""
 
-import json
 import multiprocessing
 import os
 import signal
@@ -218,4 +217,4 @@ def test_what_several_processes_cannot_do(ganatomy_here, more, message):
     done = ganatomy_here("train", "gan", *more, env={"WORLD_SIZE": "2", "RANK": "0"})
     assert done.returncode == 2
     assert message in done.stderr
-    assert json.dumps(done.stderr).count("Traceback") == 0
+    assert "Traceback" not in done.stderr

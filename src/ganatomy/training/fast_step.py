@@ -41,6 +41,7 @@ class FastStep:
         self._weights = {"G": self._G.weights, "D": self._D.weights}
         self._statistics = running_statistics(state.G) + running_statistics(state.D)
         self._guard = Guard(state.device) if is_guarded else None
+        self._sizes: list[int] = []  # of the steps since the last `settle`
         is_stopped = self._guard.is_stopped if self._guard else None
         self._updates = {
             "G": update_of(state.optimizer_G, self._G.weights, is_stopped),
@@ -77,15 +78,18 @@ class FastStep:
         """Do what a step does on the host: count its images and note its numbers."""
         self._state.cur_nimg += num
         self._state.tick.add(logits, norms)
+        if self._guard:
+            self._sizes.append(num)
 
     def settle(self) -> None:
         """Raise a `DivergedError` if a step since the last call was not finite; its image count is put right."""
         if self._guard and (num_stopped := self._guard.num_stopped()):
-            self._state.cur_nimg -= num_stopped * self._state.config.batch_size
+            self._state.cur_nimg -= sum(self._sizes[-num_stopped:])
             raise DivergedError(
                 f"G or D diverged after {self._state.cur_nimg:,} images: a loss or gradient is not finite. "
                 "No optimizer was stepped with it."
             )
+        self._sizes.clear()
 
     def _d_step(self, real_img: Tensor, gen_img: Tensor, num: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
         real_logits, gen_logits, seen = self._D.forward_both(real_img, gen_img)

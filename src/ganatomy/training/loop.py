@@ -60,6 +60,7 @@ def train(
         if done:
             return
         if state.group.any(should_stop()):
+            train_step.settle()
             if state.group.is_first:
                 checkpoint.save_snapshot(folder, state)
             saved = save(folder, state)
@@ -74,7 +75,8 @@ def train(
         last_nimg = state.cur_nimg
         try:
             train_step(real_img, z, num_images)
-            if schedule.is_due(config.tick_nimg, last_nimg, state.cur_nimg) or state.cur_nimg >= total_nimg:
+            looks = config.tick_nimg, config.sample_nimg, config.snapshot_nimg, config.checkpoint_nimg
+            if state.cur_nimg >= total_nimg or any(schedule.is_due(each, last_nimg, state.cur_nimg) for each in looks):
                 train_step.settle()
         except DivergedError as error:
             good = checkpoint.newest_good(folder)
