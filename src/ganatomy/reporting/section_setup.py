@@ -114,6 +114,7 @@ def setup_section(desk: Desk) -> Section:
         ("setup.z", [words("setup.z.value", n=config.z_dim) for config in configs]),
         ("setup.init", [words(f"setup.init.{config.init}") for config in configs]),
         ("setup.ema", [words("setup.ema.value", n=count(config.ema_halflife_nimg)) for config in configs]),
+        ("setup.step", [words(f"setup.step.{config.engine}", precision=config.precision) for config in configs]),
         ("setup.seed", [str(config.seed) for config in configs]),
     ]
     rows = tuple((Cell(words(key)), *(Cell(value) for value in values)) for key, values in lines)

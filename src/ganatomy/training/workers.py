@@ -204,7 +204,8 @@ class _Board:
         """Return the images of all runs, those at work as given; `note` is of the one at work, where there is one."""
         self._seen |= at_work
         notes = [f"{name} {note}".strip() for name in at_work]
-        return Progress(sum(self._seen.values()), sum(self._totals.values()), note=", ".join(notes))
+        note = f"at work: {', '.join(notes)}" if notes else ""
+        return Progress(sum(self._seen.values()), sum(self._totals.values()), note=note)
 
     def health(self, at_work: dict[str, int]) -> dict[str, int]:
         """Say which health rules fire in workers' runs, each once."""

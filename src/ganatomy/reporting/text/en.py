@@ -67,6 +67,9 @@ TEXT: dict[str, str] = {
     "setup.init.normal": "N(0, 0.02), batch-norm scales N(1, 0.02)",
     "setup.ema": "Averaged generator",
     "setup.ema.value": "half-life {n} images",
+    "setup.step": "Training step",
+    "setup.step.fast": "fast form, products in {precision}, weights in float32",
+    "setup.step.reference": "reference, {precision}",
     "setup.seed": "Seed",
     "setup.assumption": "The source report does not print the training settings of its GAN. These are the ones of "
     "the "

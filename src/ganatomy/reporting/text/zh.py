@@ -66,6 +66,9 @@ TEXT: dict[str, str] = {
     "setup.init.normal": "N(0, 0.02)，批归一化尺度 N(1, 0.02)",
     "setup.ema": "生成器滑动平均",
     "setup.ema.value": "半衰期 {n} 张图像",
+    "setup.step": "训练步",
+    "setup.step.fast": "快速实现，乘积用 {precision}，权重用 float32",
+    "setup.step.reference": "参考实现，{precision}",
     "setup.seed": "随机种子",
     "setup.assumption": "原报告没有给出 GAN 的训练设置。此处采用其网络所出自的公开课程笔记本的设置："
     "二元交叉熵、非饱和生成器损失、SGD 0.03、批大小 64、3 个 epoch。",
