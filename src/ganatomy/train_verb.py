@@ -200,7 +200,7 @@ def _start_group(words: Words, preset: TrainConfig, asked: dict[str, Any], datas
     device_name, _ = device.choose_device(asked.get("device", "auto"))
     alone, why = device.choose_threads(given)
     executor = replicates.choose_executor(
-        words.executor or "auto", preset.model, device_name.type,
+        words.executor or "auto", device_name.type,
         num_seeds=len(seeds), num_cores=device.num_cores(), alone=alone, given=given,
     )  # fmt: skip
     if executor.executor == "processes" and given is None:

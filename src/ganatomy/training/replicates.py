@@ -24,12 +24,6 @@ from ..errors import ConfigError, GroupError, RunError, unknown
 from .run import Run, check_free, create_run, open_run
 
 ExecutorName = Literal["sequential", "processes"]
-BEST_EXECUTOR: dict[str, ExecutorName] = {"mlp": "processes", "dcgan": "sequential"}
-"""Which executor `auto` takes for several trainings on the cores of a CPU, by network family."""
-WHY: dict[ExecutorName, str] = {
-    "processes": "the layers of {model} are too small to share out, so single-thread trainings side by side are faster",
-    "sequential": "one training of {model} uses all threads well",
-}
 LEFT = ("new", "running", "interrupted", "failed")
 """States from which a run is continued; one that diverged would only do so again."""
 
@@ -47,13 +41,14 @@ class Executor:
 
 
 def choose_executor(
-    asked: str, model: str, device_type: str, *, num_seeds: int, num_cores: int, alone: int, given: int | None = None
+    asked: str, device_type: str, *, num_seeds: int, num_cores: int, alone: int, given: int | None = None
 ) -> Executor:
     """Return how several trainings are run here, with the reason in words.
 
+    On the cores of a CPU, processes were faster for every network measured (docs/performance.md).
+
     Args:
         asked: `auto`, `sequential` or `processes`.
-        model: Network family.
         device_type: `cpu`, `cuda` or `mps`.
         num_seeds: How many trainings there are.
         num_cores: Cores this process may use.
@@ -70,7 +65,7 @@ def choose_executor(
             f"--executor processes shares out CPU cores, but the device is {device_type}, which trains one run at a "
             "time; give --executor sequential, or --device cpu."
         )
-    name, reason = _executor_and_reason(asked, model, device_type, num_seeds, num_cores)
+    name, reason = _executor_and_reason(asked, device_type, num_seeds, num_cores)
     if name == "sequential":
         return Executor(executor=name, reason=reason, num_workers=1, num_threads=alone)
     num_workers = max(1, min(num_seeds, num_cores // (given or 1)))
@@ -78,7 +73,7 @@ def choose_executor(
 
 
 def _executor_and_reason(
-    asked: str, model: str, device_type: str, num_seeds: int, num_cores: int
+    asked: str, device_type: str, num_seeds: int, num_cores: int
 ) -> tuple[ExecutorName, str]:
     for name in get_args(ExecutorName):
         if asked == name:
@@ -89,8 +84,7 @@ def _executor_and_reason(
         return "sequential", "there is one training"
     if num_cores < 2:
         return "sequential", "this process may use one core"
-    best = BEST_EXECUTOR.get(model, "sequential")
-    return best, WHY[best].format(model=model)
+    return "processes", "threads of one training wait for each other, single-thread trainings side by side do not"
 
 
 @dataclass(frozen=True)
