@@ -8,7 +8,7 @@ from planted import BRIGHT, IGNORED, Z_DIM, Brightness, NoClasses, Planted, real
 
 from ganatomy import rng
 from ganatomy.errors import ConfigError
-from ganatomy.latent import atlas, edits, measures
+from ganatomy.latent import edits, lens, measures
 from ganatomy.latent.dissection import DissectConfig, check, dissect
 from ganatomy.models.generate import generate
 from ganatomy.progress import Progress
@@ -21,7 +21,7 @@ CONFIG = DissectConfig(
 
 
 def real():
-    return real_images(atlas.Lens(G, NETWORK).see(rng.latents(9, "real", 500, Z_DIM)).known_features)
+    return real_images(lens.Lens(G, NETWORK).see(rng.latents(9, "real", 500, Z_DIM)).known_features)
 
 
 def run(folder, config=CONFIG, features=NETWORK):
@@ -116,7 +116,7 @@ def test_precision_of_edits_base_and_controls_is_there_and_falls_far_from_the_tr
         assert arrays[f"{group}/edit/precision"].shape == shape
         assert arrays[f"{group}/control/precision"].shape == shape[1:]
         assert arrays[f"{group}/base/precision"].shape == shape[2:]
-    seen = atlas.Lens(G, NETWORK).see(edits.set_number(rng.latents(3, "dissect", 60, Z_DIM), BRIGHT, 5.0))
+    seen = lens.Lens(G, NETWORK).see(edits.set_number(rng.latents(3, "dissect", 60, Z_DIM), BRIGHT, 5.0))
     np.testing.assert_array_equal(arrays["all/edit/precision"][1, BRIGHT], real().hold(seen.known_features))
     near, _, far = (rows(record, "atlas", dim=BRIGHT, value=v, measure="precision")[0] for v in (0.1, 5.0, 20.0))
     assert near["mean"] > 0.5 > far["mean"]

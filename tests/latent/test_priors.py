@@ -6,7 +6,7 @@ from planted import Z_DIM, Brightness, Planted, real_images
 
 from ganatomy import rng
 from ganatomy.latent import priors
-from ganatomy.latent.atlas import Lens
+from ganatomy.latent.lens import Lens
 from ganatomy.metrics.frechet import frechet
 from ganatomy.metrics.moments import moments_of
 from ganatomy.metrics.prdc import prdc

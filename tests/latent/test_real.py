@@ -12,7 +12,7 @@ from planted import SHAPE, Z_DIM, Brightness, Planted
 from ganatomy import rng
 from ganatomy.latent import measures
 from ganatomy.latent import real as real_module
-from ganatomy.latent.atlas import Lens
+from ganatomy.latent.lens import Lens
 from ganatomy.latent.real import RealImages
 from ganatomy.metrics.moments import moments_of
 from ganatomy.metrics.neighbours import squared_radii

@@ -13,38 +13,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..metrics.network import FeatureNetwork
-from ..models.generate import CHUNK, generate
+from ..models.generate import CHUNK
 from .edits import redraw, set_number
 from .intervals import num_defined, percentile_interval, weighted_means
+from .lens import Lens
 from .measures import Resamples, Seen, available, resamples, top_class
-from .real import RealImages
 
 SIGNIFICANT_DIGITS = 6
-
-
-@dataclass(frozen=True)
-class Lens:
-    """A generator in eval mode, the feature network (or None) that looks at its images, what that saw in real ones."""
-
-    G: nn.Module
-    features: FeatureNetwork | None
-    real: RealImages | None = None
-
-    def generate(self, z: Tensor) -> Tensor:
-        """Return the images of latents [N, z_dim] as uint8 [N, C, H, W]."""
-        return generate(self.G, z)
-
-    def see(self, z: Tensor) -> Seen:
-        """Return the images of latents [N, z_dim] with their features and, if the network knows any, classes."""
-        img_u8 = self.generate(z)
-        if self.features is None:
-            return Seen(img_u8)
-        features, probabilities = self.features.extract(img_u8, chunk=CHUNK)
-        is_precise = self.real.hold(features) if self.real and self.real.has_balls else None
-        return Seen(img_u8, features, probabilities if self.features.class_names else None, is_precise)
 
 
 @dataclass

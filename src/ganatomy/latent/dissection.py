@@ -21,8 +21,9 @@ from ..metrics.jackknife import NUM_GROUPS
 from ..metrics.network import FeatureNetwork
 from ..progress import Progress
 from . import codes, priors
-from .atlas import Lens, Numbers, base_rows, edit_rows, measure_numbers
+from .atlas import Numbers, base_rows, edit_rows, measure_numbers
 from .edits import write_figures
+from .lens import Lens
 from .measures import MEASURES, available
 from .real import RealImages
 

@@ -42,12 +42,14 @@ class Seen:
         features: float32 [N, F], or None without a network for these data.
         probabilities: float32 [N, K] class probabilities, or None without a network that knows classes.
         is_precise: float32 [N], 1 where an image lies in the neighbourhood of a real one, or None without real images.
+        logits: float32 [N], the discriminator's, or None without it.
     """
 
     img_u8: Tensor
     features: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     is_precise: np.ndarray | None = None
+    logits: np.ndarray | None = None
 
     def part(self, start: int, stop: int) -> Seen:
         """Return images `start` to `stop`."""
@@ -56,6 +58,7 @@ class Seen:
             None if self.features is None else self.features[start:stop],
             None if self.probabilities is None else self.probabilities[start:stop],
             None if self.is_precise is None else self.is_precise[start:stop],
+            None if self.logits is None else self.logits[start:stop],
         )
 
     @cached_property

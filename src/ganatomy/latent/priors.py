@@ -23,7 +23,7 @@ from ..metrics.jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
 from ..metrics.kernel import KernelTo
 from ..metrics.network import FeatureNetwork
 from ..metrics.prdc import K, prdc
-from .atlas import Lens
+from .lens import Lens
 from .measures import NUM_PAIRS, pair_distance
 from .real import RealImages
 
