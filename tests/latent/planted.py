@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ganatomy.latent.lens import Lens, Subject
 from ganatomy.latent.real import RealImages
 from ganatomy.metrics.features import FeatureNetwork
 from ganatomy.metrics.moments import moments_of
@@ -14,6 +15,11 @@ Z_DIM = 6
 SHAPE = (1, 12, 12)
 BRIGHT = 4
 IGNORED = (0, 2)
+
+
+def subject_of(G, features=None, real=None, D=None, z_dim=Z_DIM, dataset=None):
+    """Return a generator on the table, of a run called `planted` at 7 images."""
+    return Subject("planted", 7, z_dim, Lens(G, features, real, D), dataset)
 
 
 def real_images(features: np.ndarray) -> RealImages:
@@ -35,6 +41,18 @@ class Planted(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         return torch.tanh(torch.einsum("nz,zchw->nchw", z, self.weight))
+
+
+class Judge(nn.Module):
+    """A discriminator that likes bright images: logit = mean level in [-1, 1]."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1), requires_grad=False)
+        self.eval()
+
+    def forward(self, img: Tensor) -> Tensor:
+        return self.scale * img.mean(dim=(1, 2, 3))
 
 
 class NoClasses(FeatureNetwork):

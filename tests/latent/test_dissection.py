@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 import safetensors.numpy
-from planted import BRIGHT, IGNORED, Z_DIM, Brightness, NoClasses, Planted, real_images
+from planted import BRIGHT, IGNORED, Z_DIM, Brightness, Judge, NoClasses, Planted, real_images, subject_of
 
 from ganatomy import rng
 from ganatomy.errors import ConfigError
@@ -16,8 +16,13 @@ from ganatomy.progress import Progress
 G = Planted()
 NETWORK = Brightness()
 CONFIG = DissectConfig(
-    num_dims=3, pick="top", num_codes=4, num_latents=90, num_latents_all=60, num_prior_img=40, seed=3
+    num_dims=3, pick="top", num_codes=4, num_latents=90, num_latents_all=60, num_prior_img=40, num_scale_img=30,
+    num_jacobians=4, atlas_values=(), seed=3,
 )
+SMALL = DissectConfig(
+    dims=(BRIGHT,), num_latents=5, num_latents_all=4, num_prior_img=20, num_scale_img=20, num_jacobians=2,
+    atlas_values=(),
+)  # fmt: skip
 
 
 def real():
@@ -26,7 +31,7 @@ def real():
 
 def run(folder, config=CONFIG, features=NETWORK):
     known = real() if features else None
-    *steps, record = dissect(G, Z_DIM, config, folder, run="planted", nimg=7, features=features, real=known)
+    *steps, record = dissect(subject_of(G, features, known, Judge()), config, folder)
     assert all(isinstance(step, Progress) for step in steps)
     assert steps[-1].done == steps[-1].total
     assert [step.done for step in steps] == sorted(step.done for step in steps)
@@ -126,9 +131,8 @@ def test_precision_of_edits_base_and_controls_is_there_and_falls_far_from_the_tr
 
 
 def test_without_neighbourhoods_precision_is_named_as_unavailable(tmp_path):
-    config = DissectConfig(dims=(BRIGHT,), num_latents=5, num_latents_all=4, num_prior_img=20)
     few = dataclasses.replace(real(), radii=np.empty(0))
-    *_, record = dissect(G, Z_DIM, config, tmp_path, run="r", nimg=0, features=NETWORK, real=few)
+    *_, record = dissect(subject_of(G, NETWORK, few, Judge()), SMALL, tmp_path)
     assert record["unavailable"] == ["precision"]
     assert not [row for row in record["edits"] if row["measure"] == "precision"]
     assert set(record["priors"]["small_noise"]["rows"][0]) & {"value", "precision", "recall"} == {"value"}
@@ -141,20 +145,18 @@ def test_twice_gives_identical_files_and_another_seed_does_not(done, tmp_path):
     assert first == {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()}
     assert {"dissect.json", "atlas.safetensors", "base.png", "combined.png"} <= set(first)
     assert set(record["figures"]["values"].values()) | set(record["figures"]["differences"].values()) <= set(first)
-    other = run(
-        tmp_path / "other", DissectConfig(dims=(1,), num_latents=5, num_latents_all=4, num_prior_img=20, seed=4)
-    )
+    other = run(tmp_path / "other", dataclasses.replace(SMALL, dims=(1,), seed=4))
     assert other["dims"] == [1]
     assert other["pick"] == "given"
     assert (tmp_path / "other" / "base.png").read_bytes() != first["base.png"]
 
 
 def test_without_a_network_classes_and_features_are_absent_and_named(tmp_path):
-    config = DissectConfig(dims=(BRIGHT,), num_latents=5, num_latents_all=4)
-    record = run(tmp_path, config, features=None)
+    record = run(tmp_path, SMALL, features=None)
     assert record["features"] is None
     assert "confidence" in record["unavailable"]
-    assert {row["measure"] for row in record["edits"]} == {measure.name for measure in measures.available(False)}
+    pixels = {name for name, measure in measures.MEASURES.items() if measure.needs <= {"logits"}}
+    assert {row["measure"] for row in record["edits"]} == pixels
     assert "no feature network" in record["priors"]["message"]
 
 
@@ -197,6 +199,11 @@ def test_the_record_is_plain_json_with_its_protocol(done):
         (DissectConfig(num_latents=1), "num_latents is 1"),
         (DissectConfig(num_latents_all=0), "num_latents_all is 0"),
         (DissectConfig(num_prior_img=10), "at least 20"),
+        (DissectConfig(num_scale_img=19), "num_scale_img is 19"),
+        (DissectConfig(num_jacobians=1), "num_jacobians is 1"),
+        (DissectConfig(atlas_values=(1.0, float("inf"))), "not a finite"),
+        (DissectConfig(edits=("7=1",)), "0 to 5"),
+        (DissectConfig(edits=("1=x",)), "no number"),
         (DissectConfig(seed=-1), "seed is -1"),
     ],
 )
@@ -204,5 +211,5 @@ def test_a_wrong_configuration_is_refused_before_any_work(config, words, tmp_pat
     with pytest.raises(ConfigError, match=words):
         check(config, Z_DIM)
     with pytest.raises(ConfigError, match=words):
-        next(dissect(G, Z_DIM, config, tmp_path / "new", run="r", nimg=0))
+        next(dissect(subject_of(G), config, tmp_path / "new"))
     assert not (tmp_path / "new").exists()

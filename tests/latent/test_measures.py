@@ -148,13 +148,13 @@ def test_diversity_of_gaussian_features_in_closed_form():
 def test_the_table_names_every_measure_once_and_knows_what_needs_a_network():
     assert all(name == measure.name for name, measure in m.MEASURES.items())
     assert all(measure.doc and measure.unit for measure in m.MEASURES.values())
-    without = {measure.name for measure in m.available(False)}
-    assert without == {"visible_share", "contrast", "sharpness", "noise_share", "bright_share", "diversity_px"}
-    assert len(m.available(True)) == len(m.available(True, True)) == len(m.MEASURES)
-    assert {measure.name for measure in m.available(True)} - {
-        measure.name for measure in m.available(True, True, False)
-    } == {"precision"}
-    distances = {measure.name for measure in m.available(True, False, False)} - without
-    assert distances == {"diversity_features", "feature_distance"}
-    assert {measure.name for measure in m.available(False, True)} == without
-    assert all(measure.needs_features for measure in m.MEASURES.values() if measure.needs_classes)
+
+    def known(*what):
+        return {name for name, measure in m.MEASURES.items() if measure.needs <= set(what)}
+
+    without = {"visible_share", "contrast", "sharpness", "noise_share", "bright_share", "diversity_px"}
+    assert known() == known("classes", "real") == without
+    assert known("features") - without == {"diversity_features", "feature_distance"}
+    assert known("features", "real") - known("features") == {"precision"}
+    assert known("features", "classes", "real") | {"logit"} == set(m.MEASURES)
+    assert known("logits") - without == {"logit"}

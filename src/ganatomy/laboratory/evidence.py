@@ -52,7 +52,8 @@ class Evidence:
         return f"all/edit/{measure}" in self.arrays and self._index(value) is not None
 
     def _index(self, value: float) -> int | None:
-        near = np.flatnonzero(np.isclose(self.record.get("values", []), value, rtol=1e-6))
+        values = self.record.get("atlas_values") or self.record.get("values", [])
+        near = np.flatnonzero(np.isclose(values, value, rtol=1e-6))
         return int(near[0]) if len(near) else None
 
 

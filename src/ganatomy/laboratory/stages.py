@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from .. import device, files, images
 from ..datasets.store import Dataset
 from ..errors import Interrupted
 from ..latent import dissection
 from ..latent.dissection import DissectConfig
+from ..latent.lens import Lens, Subject
 from ..latent.real import NUM_REAL, RealImages
 from ..metrics import evaluate
 from ..metrics.features import features_for, features_named
@@ -105,20 +108,24 @@ def measure_lines(record: dict[str, Any]) -> str:
 
 
 def dissect_run(
-    run: Run, dataset: Dataset, config: DissectConfig, num_real: int = NUM_REAL
+    run: Run, dataset: Dataset, config: DissectConfig, num_real: int = NUM_REAL, latents: Tensor | None = None
 ) -> Iterator[Progress | dict[str, Any]]:
     """Run the latent experiment on a run's newest snapshot; writes the dissect/ folder, yields the record last.
 
     The first `num_real` test images serve for precision, recall and kernel distance, all of them for Frechet distances.
+    `latents` [N, z_dim] are people's own, for the pictures.
     """
+    yield from dissection.dissect(subject_of(run, dataset, num_real), config, run.folder / "dissect", latents)
+
+
+def subject_of(run: Run, dataset: Dataset, num_real: int = NUM_REAL) -> Subject:
+    """Return what the latent experiment looks at: a run's newest snapshot, its D, its data, the real images."""
     features = features_for(dataset)
     reference = Reference(dataset, features, num_real)
-    moments = evaluate.real_moments(dataset, features, "test")
-    yield from dissection.dissect(
-        run.generator(run.config.device), run.config.z_dim, config, run.folder / "dissect",
-        run=run.name, nimg=run.snapshot_nimg, features=features,
-        real=RealImages(moments, reference.features, reference.radii),
-    )  # fmt: skip
+    real = RealImages(evaluate.real_moments(dataset, features, "test"), reference.features, reference.radii)
+    device_name = run.config.device
+    lens = Lens(run.generator(device_name), features, real, run.discriminator(device_name))
+    return Subject(run.name, run.snapshot_nimg, run.config.z_dim, lens, dataset)
 
 
 def run_lab(

@@ -78,6 +78,23 @@ def check_num_codes(num_codes: int) -> int:
     return num_codes
 
 
+def chi(z_dim: int) -> tuple[float, float]:
+    """Return mean and standard deviation of the norm |z| of z ~ N(0, I) with z_dim numbers (the chi distribution)."""
+    mean = math.sqrt(2) * math.exp(math.lgamma((z_dim + 1) / 2) - math.lgamma(z_dim / 2))
+    return mean, math.sqrt(z_dim - mean * mean)
+
+
+def norm_sigmas(z: Tensor) -> np.ndarray:
+    """Return how many standard deviations of the norm each latent [N, z_dim] lies outside (or inside) N(0, I): [N].
+
+    Almost all of N(0, I) lies in a shell of radius about sqrt(z_dim) and thickness 0.7: 3 sigmas are far out, though
+    every single number may look usual.
+    """
+    mean, sd = chi(z.shape[1])
+    sigmas: np.ndarray = (z.double().norm(dim=1).numpy() - mean) / sd
+    return sigmas
+
+
 def value_name(value: float) -> str:
     """Return an edit value as it stands in file names and JSON keys: `0.1`, `5`, `20`."""
     return f"{value:g}"

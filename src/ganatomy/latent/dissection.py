@@ -1,34 +1,36 @@
-"""The latent experiment as one piece of work: figures, chosen numbers, the atlas of all numbers, other noise.
+"""The latent experiment as one piece of work: figures, chosen numbers, the atlas of all numbers, other noise, and more.
 
-Writes `dissect.json`, the PNG figures and `atlas.safetensors` (per-latent arrays) into one folder. Everything is a
-pure function of generator, feature network and configuration: twice the same gives identical files.
+Writes `dissect.json`, the PNG figures and `atlas.safetensors` (per-latent arrays) into one folder, and beside them
+one record for each further part: `jacobian.json`. Everything is a pure function of the subject and the configuration:
+twice the same gives identical files. `dissect.json` comes last, so a folder that has it is whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import files, rng
 from ..errors import ConfigError
 from ..metrics.jackknife import NUM_GROUPS
-from ..metrics.network import FeatureNetwork
 from ..progress import Progress
-from . import codes, priors
+from . import codes, edited, jacobian, priors, scales, summary
 from .atlas import Numbers, base_rows, edit_rows, measure_numbers
-from .edits import write_figures
-from .lens import Lens
-from .measures import MEASURES, available
-from .real import RealImages
+from .edits import Edit, parse_edit, parse_edits, spread_of, write_figures, write_grid
+from .jacobian import JacobianConfig
+from .lens import Subject
+from .measures import MEASURES
 
 RECORD_NAME = "dissect.json"
 ARRAYS_NAME = "atlas.safetensors"
+INTERVAL = "95 % percentile bootstrap over latents, 1,000 resamples"
+ATLAS_VALUES = (-20.0, -5.0, -2.0, 0.1, 2.0, 5.0, 20.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,11 @@ class DissectConfig:
     pick: codes.Pick = "random"
     """`random` (by the seed) or `top` (largest mean visible share over the values)."""
     values: tuple[float, ...] = (0.1, 5.0, 20.0)
-    """Values the numbers are set to, one at a time."""
+    """Values the chosen numbers are set to in the grids, one at a time."""
+    atlas_values: tuple[float, ...] = ATLAS_VALUES
+    """Values that all numbers are measured at, beside those of the grids."""
+    edits: tuple[str, ...] = ()
+    """Further edits to show and measure, see `edits.parse_edits`."""
     num_codes: int = 8
     """Latents in the figures."""
     num_latents: int = 1000
@@ -51,8 +57,17 @@ class DissectConfig:
     """Latents measured for all numbers."""
     num_prior_img: int = 10_000
     """Images per latent distribution in the comparison of priors."""
+    num_scale_img: int = 2000
+    """Images per scale of the whole latent."""
+    num_jacobians: int = 256
+    """Latents at which the Jacobian is taken."""
     seed: int = 0
     """Seed of latents, controls, picks and resamples."""
+
+    @property
+    def measured_values(self) -> tuple[float, ...]:
+        """All values that numbers are measured at, in ascending order."""
+        return tuple(sorted({*self.values, *self.atlas_values}))
 
 
 def check(config: DissectConfig, z_dim: int) -> DissectConfig:
@@ -62,104 +77,174 @@ def check(config: DissectConfig, z_dim: int) -> DissectConfig:
     else:
         codes.check_pick(config.pick, config.num_dims, z_dim)
     codes.check_values(config.values)
+    if config.atlas_values:
+        codes.check_values(config.atlas_values)
+    parse_edits(config.edits, z_dim, config.dims or range(min(config.num_dims, z_dim)))
     codes.check_num_codes(config.num_codes)
-    for name, least in (("num_latents", 2), ("num_latents_all", 2), ("num_prior_img", 2 * NUM_GROUPS)):
-        if getattr(config, name) < least:
-            raise ConfigError(f"{name} is {getattr(config, name)}; it must be at least {least}.")
+    least = {
+        "num_latents": 2, "num_latents_all": 2, "num_prior_img": 2 * NUM_GROUPS, "num_scale_img": scales.MIN_IMG,
+        "num_jacobians": 2,
+    }  # fmt: skip
+    for name, num in least.items():
+        if getattr(config, name) < num:
+            raise ConfigError(f"{name} is {getattr(config, name)}; it must be at least {num}.")
     if config.seed < 0:
         raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
     return config
 
 
+@dataclass
+class _Table:
+    """Everything on the table while the atlas is made: counted progress, and what goes into the record."""
+
+    subject: Subject
+    config: DissectConfig
+    z: Tensor
+    pictured: Tensor
+    spread: tuple[Tensor, Tensor]
+    total: int
+    done: int = 0
+    record: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def add(self, num: int, note: str) -> Progress:
+        """Count images."""
+        self.done += num
+        return Progress(self.done, self.total, note=note)
+
+
 def dissect(
-    G: nn.Module,
-    z_dim: int,
-    config: DissectConfig,
-    folder: Path,
-    *,
-    run: str,
-    nimg: int,
-    features: FeatureNetwork | None = None,
-    real: RealImages | None = None,
+    subject: Subject, config: DissectConfig, folder: Path, latents: Tensor | None = None
 ) -> Iterator[Progress | dict[str, Any]]:
     """Run the latent experiment on one generator and write its folder.
 
     Args:
-        G: generator in eval mode, z [N, z_dim] -> [N, C, H, W] in [-1, 1].
-        z_dim: numbers in one latent.
+        subject: the generator and what is known of it. What its networks and data cannot give is left out, and the
+            records say so.
         config: what to edit and measure; checked first, before any work.
         folder: where the files go; made if missing.
-        run: name of the run, for the record.
-        nimg: images the generator was trained on, for the record.
-        features: network for feature measures and, if it knows classes, class measures; what it cannot give is left
-            out, and the record says so under `unavailable`. None: no such measures.
-        real: what that network sees in the test images, for precision and for the priors' distances, or None.
+        latents: [N, z_dim], people's own latents for the pictures (then `num_codes` is N); None: drawn by the seed.
 
     Yields:
         `Progress` in images, then the record that was written as `dissect.json`.
     """
-    check(config, z_dim)
+    check(config, subject.z_dim)
     files.make_folder(folder)
-    lens = Lens(G, features, real)
-    z = rng.latents(config.seed, "dissect", max(config.num_latents, config.num_latents_all, config.num_codes), z_dim)
-    count = _Count(config, z_dim, priors.num_images(config.num_prior_img, features, real))
-
-    everything = yield from _numbers(lens, z[: config.num_latents_all], tuple(range(z_dim)), config, count)
-    dims = config.dims or codes.choose_dims(config.num_dims, config.pick, z_dim, config.seed, everything.effects())
-    chosen = yield from _numbers(lens, z[: config.num_latents], dims, config, count)
-    prior_record, prior_arrays = yield from _priors(lens, z_dim, config, count)
-    figures = write_figures(lens.generate, z[: config.num_codes], dims, config.values, folder)
-
-    record: dict[str, Any] = {"run": run, "nimg": nimg, "z_dim": z_dim, **asdict(config)}
-    record |= {"dims": list(dims), "values": list(config.values), "pick": "given" if config.dims else config.pick}
-    class_names = list(features.class_names) if features else []
-    has_balls = features is not None and real is not None and real.has_balls
-    measures = {m.name: m for m in available(features is not None, bool(class_names), has_balls)}
-    record |= {"features": features.name if features else None, "class_names": class_names or None}
-    record["unavailable"] = [name for name in MEASURES if name not in measures]
-    record["measures"] = {m.name: {"unit": m.unit, "kind": m.kind, "doc": m.doc} for m in measures.values()}
-    record |= {"interval": "95 % percentile bootstrap over latents, 1,000 resamples", "figures": figures}
-    record |= {"base": base_rows(chosen, config.seed), "edits": edit_rows(chosen, config.seed)}
-    record |= {"base_all": base_rows(everything, config.seed), "atlas": edit_rows(everything, config.seed)}
-    record["priors"] = prior_record
-
-    arrays = everything.arrays("all") | chosen.arrays("chosen") | prior_arrays
-    files.write_bytes(folder / ARRAYS_NAME, safetensors.numpy.save(arrays))
+    (folder / RECORD_NAME).unlink(missing_ok=True)  # from here to the end the folder is not whole
+    table = _lay_table(subject, config, latents)
+    dims = yield from _atlas(table, folder)
+    yield from _noises(table)
+    yield from _jacobian(table, folder)
+    record = subject.header() | _settings(config, dims) | {"interval": INTERVAL, **table.record}
+    record["num_codes"] = len(table.pictured)
+    record["has_given_latents"] = latents is not None
+    files.write_bytes(folder / ARRAYS_NAME, safetensors.numpy.save(table.arrays))
     files.write_json(folder / RECORD_NAME, record)
     yield files.read_json(folder / RECORD_NAME)
 
 
-class _Count:
-    """Images made so far, over all parts of the experiment."""
+def cost(config: DissectConfig, z_dim: int, subject: Subject) -> int:
+    """Return the images that `dissect` counts."""
+    sets, num_dims = len(config.measured_values) + 1, config.num_dims if config.dims is None else len(config.dims)
+    num_edits = len(parse_edits(config.edits, z_dim, range(num_dims))) + len(edited.group_edits(np.zeros(z_dim)))
+    return (
+        sets * (z_dim * config.num_latents_all + num_dims * config.num_latents)
+        + edited.num_images(config.num_latents, num_edits)
+        + priors.num_images(config.num_prior_img, subject.lens.features, subject.lens.real)
+        + scales.num_images(config.num_scale_img)
+        + jacobian.cost(_jacobian_config(config), z_dim)
+    )
 
-    def __init__(self, config: DissectConfig, z_dim: int, num_priors: int):
-        self.sets = len(config.values) + 1
-        num_dims = config.num_dims if config.dims is None else len(config.dims)
-        self.total = self.sets * (z_dim * config.num_latents_all + num_dims * config.num_latents) + num_priors
-        self.done = 0
 
-    def add(self, num: int) -> Progress:
-        self.done += num
-        return Progress(self.done, self.total)
+def _lay_table(subject: Subject, config: DissectConfig, latents: Tensor | None) -> _Table:
+    num = max(config.num_latents, config.num_latents_all, config.num_codes)
+    z = rng.latents(config.seed, "dissect", num, subject.z_dim)
+    pictured = z[: config.num_codes] if latents is None else latents
+    spread = spread_of(latents, subject.z_dim)
+    return _Table(subject, config, z, pictured, spread, cost(config, subject.z_dim, subject))
 
 
-def _numbers(
-    lens: Lens, z: Tensor, dims: tuple[int, ...], config: DissectConfig, count: _Count
-) -> Generator[Progress, None, Numbers]:
+def _settings(config: DissectConfig, dims: tuple[int, ...]) -> dict[str, Any]:
+    known = asdict(config) | {"dims": list(dims), "values": list(config.values)}
+    known |= {"pick": "given" if config.dims else config.pick, "atlas_values": list(config.measured_values)}
+    return known | {"edit_words": list(config.edits)}
+
+
+def _atlas(table: _Table, folder: Path) -> Generator[Progress, None, tuple[int, ...]]:
+    """Measure all numbers, then the chosen ones and the further edits; return the chosen numbers."""
+    subject, config, record = table.subject, table.config, table.record
+    z_dim, lens = subject.z_dim, subject.lens
+    everything = yield from _numbers(table, table.z[: config.num_latents_all], tuple(range(z_dim)), "all numbers")
+    dims = config.dims or codes.choose_dims(config.num_dims, config.pick, z_dim, config.seed, everything.effects())
+    few = table.z[: config.num_latents]
+    chosen = yield from _numbers(table, few, dims, "chosen numbers")
+    asked = parse_edits(config.edits, z_dim, dims)
+    groups = tuple(parse_edit(text, z_dim) for text in edited.group_edits(everything.effects()))
+    rows = yield from _edits(table, few, (*asked, *groups))
+
+    class_names = list(lens.features.class_names) if lens.features else []
+    measures = everything.measures()
+    record |= {"class_names": class_names or None}
+    record["unavailable"] = [name for name in MEASURES if name not in {measure.name for measure in measures}]
+    record["measures"] = {m.name: {"unit": m.unit, "kind": m.kind, "doc": m.doc} for m in measures}
+    record["figures"] = write_figures(lens.generate, table.pictured, dims, config.values, folder)
+    if asked:
+        record["figures"] |= {"edits": write_grid(lens.generate, table.pictured, asked, table.spread, folder, "edits")}
+    group_names = write_grid(lens.generate, table.pictured, groups, table.spread, folder, "groups")
+    record["figures"] |= {"groups": group_names}
+    record |= {"base": base_rows(chosen, config.seed), "edits": edit_rows(chosen, config.seed)}
+    record |= {"base_all": base_rows(everything, config.seed), "atlas": edit_rows(everything, config.seed)}
+    record["further"] = [row for row in rows if row["edit"] in {edit.text for edit in asked}]
+    record["groups"] = [row for row in rows if row["edit"] in {edit.text for edit in groups}]
+    record |= {"ranking": summary.ranking(everything, config.seed), "curves": summary.curves(everything)}
+    if class_names:
+        record["moves"] = summary.moves(everything, len(class_names))
+    record["outside"] = summary.outside(everything.z, config.measured_values)
+    table.arrays |= everything.arrays("all") | chosen.arrays("chosen") | {"all/heat": everything.heat}
+    return dims
+
+
+def _numbers(table: _Table, z: Tensor, dims: tuple[int, ...], note: str) -> Generator[Progress, None, Numbers]:
     """Yield progress; return the `Numbers`."""
-    for step in measure_numbers(lens, z, dims, config.values, config.seed):
+    values = table.config.measured_values
+    for step in measure_numbers(table.subject.lens, z, dims, values, table.config.seed):
         if isinstance(step, Numbers):
             return step
-        yield count.add(count.sets * len(z))
+        yield table.add((len(values) + 1) * len(z), note)
     raise AssertionError("measure_numbers always ends with its Numbers")
 
 
-def _priors(
-    lens: Lens, z_dim: int, config: DissectConfig, count: _Count
-) -> Generator[Progress, None, tuple[dict[str, Any], dict[str, np.ndarray]]]:
-    """Yield progress; return (record, arrays)."""
-    for step in priors.measure_priors(lens, z_dim, config.seed, config.num_prior_img):
-        if isinstance(step, tuple):
+def _edits(table: _Table, z: Tensor, edits: tuple[Edit, ...]) -> Generator[Progress, None, list[dict[str, Any]]]:
+    """Yield progress; return the rows of further edits and groups."""
+    for step in edited.measure_edits(table.subject.lens, z, edits, table.spread, table.config.seed):
+        if isinstance(step, list):
             return step
-        yield count.add(step)
-    raise AssertionError("measure_priors always ends with its record")
+        yield table.add(step, "groups of numbers")
+    raise AssertionError("measure_edits always ends with its rows")
+
+
+def _noises(table: _Table) -> Iterator[Progress]:
+    """Compare other noises and scales of the latent."""
+    subject, config = table.subject, table.config
+    for step in priors.measure_priors(subject.lens, subject.z_dim, config.seed, config.num_prior_img):
+        if isinstance(step, tuple):
+            table.record["priors"] = step[0]
+            table.arrays |= step[1]
+        else:
+            yield table.add(step, "other noise")
+    for found in scales.measure_scales(subject.lens, subject.z_dim, config.seed, config.num_scale_img):
+        if isinstance(found, dict):
+            table.record["scales"] = found
+        else:
+            yield table.add(found, "scales")
+
+
+def _jacobian(table: _Table, folder: Path) -> Iterator[Progress]:
+    before = table.done
+    for step in jacobian.measure_jacobian(table.subject, _jacobian_config(table.config), folder):
+        if isinstance(step, Progress):
+            yield table.add(before + step.done - table.done, "Jacobian")
+
+
+def _jacobian_config(config: DissectConfig) -> JacobianConfig:
+    return JacobianConfig(num_latents=config.num_jacobians, seed=config.seed)

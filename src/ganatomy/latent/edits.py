@@ -1,21 +1,27 @@
-"""Edits of one latent number, their control, and the figures that show them.
+"""Edits of latent numbers, their control, and the figures that show them.
 
 `edit(d, v)` sets number d of every latent to v and keeps the rest (the source report's figures 6 to 8). Its control
 redraws number d from N(0, 1) on the same latents: what that changes is what any change of the number does without
-leaving the training distribution. Figures are pixel-exact: images are copied into grids, never resized.
+leaving the training distribution. Any other edit is an `Edit`: numbers set, moved or scaled, singly or in groups.
+Figures are pixel-exact: images are copied into grids, never resized.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .. import images, rng
-from .codes import value_name
+from ..errors import ConfigError
+from .codes import check_dims, value_name
 
 GAP_PX = 2
 
@@ -49,6 +55,113 @@ def redraw(z: Tensor, dim: int, seed: int) -> Tensor:
     edited = z.clone()
     edited[:, dim] = rng.latents(seed, f"control-{dim}", len(z), 1)[:, 0]
     return edited
+
+
+Op = Literal["=", "+=", "*="]
+_CHANGE = re.compile(r"([0-9,\- ]+)([+*]?=)(.+)")
+EXAMPLES = "3=5 (set), 3,17+=2sigma (move), 0-9*=0 (scale), or several joined by ;"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of some latent numbers: set (`=`), move (`+=`) or scale (`*=`) them."""
+
+    dims: tuple[int, ...]
+    op: Op
+    value: float
+    in_sigma: bool = False
+    """Whether the value counts standard deviations of each number (from its mean, where it is set)."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Changes made one after the other, with the words they were given in."""
+
+    text: str
+    changes: tuple[Change, ...]
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """All numbers it changes, in ascending order."""
+        return tuple(sorted({dim for change in self.changes for dim in change.dims}))
+
+    def apply(self, z: Tensor, spread: tuple[Tensor, Tensor]) -> Tensor:
+        """Return the edited copy of latents z [N, z_dim]; `spread` is (mean, standard deviation) of all numbers."""
+        edited = z.clone()
+        for change in self.changes:
+            at = list(change.dims)
+            mean, sd = (part[at] for part in spread)
+            if change.op == "=":
+                edited[:, at] = mean + change.value * sd if change.in_sigma else torch.full_like(mean, change.value)
+            elif change.op == "+=":
+                edited[:, at] += change.value * sd if change.in_sigma else change.value
+            else:
+                edited[:, at] *= change.value
+        return edited
+
+
+def spread_of(z: Tensor | None, z_dim: int) -> tuple[Tensor, Tensor]:
+    """Return (mean, standard deviation) of every number: of N(0, 1), or of people's own latents z [N >= 2, z_dim]."""
+    if z is None or len(z) < 2:
+        return torch.zeros(z_dim), torch.ones(z_dim)
+    return z.mean(dim=0), z.std(dim=0)
+
+
+def parse_edit(text: str, z_dim: int) -> Edit:
+    """Read an edit such as `3=5`, `3,17+=2sigma`, `0-9*=0` or `3=5;17=-2`; anything else is a `ConfigError`."""
+    changes = []
+    for part in text.split(";"):
+        found = _CHANGE.fullmatch(part.strip())
+        if not found:
+            raise ConfigError(f"the edit {text!r} is not understood; write {EXAMPLES}.")
+        words, op, given = (found[i].strip() for i in (1, 2, 3))
+        in_sigma = given.endswith("sigma")
+        try:
+            value = float(given.removesuffix("sigma"))
+        except ValueError:
+            raise ConfigError(f"the edit {text!r} ends in {given!r}, which is no number; write {EXAMPLES}.") from None
+        if not math.isfinite(value):
+            raise ConfigError(f"the edit {text!r} has the value {value}; it must be finite.")
+        if in_sigma and op == "*=":
+            raise ConfigError(f"the edit {text!r} scales by sigmas; a scale is a plain factor: write {EXAMPLES}.")
+        dims = check_dims(_read_dims(words, text, z_dim), z_dim)
+        changes.append(Change(dims, op, value, in_sigma))  # type: ignore[arg-type]  # the pattern allows Op only
+    return Edit(text, tuple(changes))
+
+
+def _read_dims(words: str, text: str, z_dim: int) -> list[int]:
+    """Return the numbers of `3,17` and `0-9` (both ends count)."""
+    dims: list[int] = []
+    for part in words.split(","):
+        ends = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        if not ends or (ends[2] and int(ends[2]) < int(ends[1])):
+            raise ConfigError(f"the edit {text!r} names the numbers {words!r}; write 3,17 or 0-9.")
+        last = int(ends[2] or ends[1])
+        if last >= z_dim:  # before a range as long as the user likes is made
+            check_dims((last,), z_dim)
+        dims += range(int(ends[1]), last + 1)
+    return dims
+
+
+def parse_edits(texts: Sequence[str], z_dim: int, dims: Sequence[int]) -> tuple[Edit, ...]:
+    """Read edits; the name of a preset in `GRIDS` stands for its edits of the chosen numbers `dims`."""
+    words = [word for text in texts for word in (GRIDS[text](dims) if text in GRIDS else [text])]
+    return tuple(parse_edit(word, z_dim) for word in words)
+
+
+GRIDS: dict[str, Callable[[Sequence[int]], list[str]]] = {
+    "source": lambda dims: [f"{dim}={value}" for value in ("0.1", "5", "20") for dim in dims],
+    "sigmas": lambda dims: [f"{dim}={value}sigma" for dim in dims for value in (-3, -2, -1, 0, 1, 2, 3)],
+    "joint": lambda dims: [f"{','.join(map(str, dims))}={value}" for value in ("-5", "-2", "0", "2", "5")],
+}
+"""Grids by name, made for the chosen numbers: the source report's 15 rows; each from -3 to 3 sigma; all together."""
+
+
+def redraw_all(z: Tensor, dims: Sequence[int], seed: int) -> Tensor:
+    """Return the control of an edit of several numbers: each redrawn as `redraw` does."""
+    for dim in dims:
+        z = redraw(z, dim, seed)
+    return z
 
 
 def edit_sheet(generate: Generate, z: Tensor, dims: Sequence[int], value: float) -> Tensor:
@@ -114,3 +227,27 @@ def write_figures(
         "values": {name: f"value-{name}.png" for name in sheets},
         "differences": {name: f"difference-{name}.png" for name in sheets},
     }
+
+
+def write_grid(
+    generate: Generate, z: Tensor, edits: Sequence[Edit], spread: tuple[Tensor, Tensor], folder: Path, name: str
+) -> dict[str, str]:
+    """Write `<name>.png`, the unedited images above one row per edit, and `<name>-difference.png`.
+
+    Args:
+        generate: latents to uint8 images.
+        z: [N, z_dim], the latents pictured; one column each.
+        edits: at least one; one row each.
+        spread: see `Edit.apply`.
+        folder: where the PNG files go.
+        name: begins the files' names.
+
+    Returns:
+        `{rows, difference}`, file names inside `folder`.
+    """
+    sheet = generate(torch.cat([z, *(edit.apply(z, spread) for edit in edits)]))
+    sheet = sheet.view(len(edits) + 1, len(z), *sheet.shape[1:])
+    found = {"rows": f"{name}.png", "difference": f"{name}-difference.png"}
+    images.save_png(folder / found["rows"], sheet_pixels(sheet))
+    images.save_png(folder / found["difference"], sheet_pixels(difference_map(sheet[1:], sheet[0])))
+    return found

@@ -70,7 +70,15 @@ class Seen:
 
     def measures(self) -> list[Measure]:
         """Return the measures that can be taken of these images."""
-        return available(self.features is not None, self.probabilities is not None, self.is_precise is not None)
+        return [measure for measure in MEASURES.values() if measure.needs <= self.has]
+
+    @property
+    def has(self) -> set[str]:
+        """What is known of these images beside their pixels, in the words of `Measure.needs`."""
+        known = {
+            "features": self.features, "classes": self.probabilities, "real": self.is_precise, "logits": self.logits
+        }  # fmt: skip
+        return {name for name, array in known.items() if array is not None}
 
     @cached_property
     def classes(self) -> np.ndarray:
@@ -129,9 +137,8 @@ class Measure:
     kind: Kind
     unit: str
     doc: str
-    needs_features: bool = False
-    needs_classes: bool = False
-    needs_real: bool = False
+    needs: frozenset[str] = frozenset()
+    """Of `features`, `classes`, `real` (neighbourhoods of real images) and `logits` (of the discriminator)."""
 
 
 def visible_share(seen: Seen, base: Seen) -> np.ndarray:
@@ -278,6 +285,14 @@ def diversity_features(seen: Seen, draws: Resamples) -> Array:
     return pair_mean(pair_distance(seen.known_features, draws.pairs), draws)
 
 
+def logit(seen: Seen) -> np.ndarray:
+    """Return the logit of the discriminator that the generator was trained against: [N], positive for `real`."""
+    assert seen.logits is not None, "a logit was asked for without a discriminator"
+    return seen.logits
+
+
+FEATURES, CLASSES = frozenset({"features"}), frozenset({"features", "classes"})
+
 _ALL = (
     Measure(
         "visible_share", visible_share, "pair", "share of pixels", "share of pixels changed by more than 16 levels"
@@ -287,42 +302,22 @@ _ALL = (
     Measure("noise_share", noise_share, "per_latent", "share of power", "power above half the Nyquist frequency"),
     Measure("bright_share", bright_share, "per_latent", "share of pixels", "share of pixels at 253 or more"),
     Measure("diversity_px", diversity_px, "set", "levels", "mean distance over 1,000 random pairs, pixels"),
-    Measure("diversity_features", diversity_features, "set", "features", "the same in feature space", True),
+    Measure("diversity_features", diversity_features, "set", "features", "the same in feature space", FEATURES),
     Measure(
-        "confidence", confidence, "per_latent", "probability", "probability of the most probable class", True, True
+        "confidence", confidence, "per_latent", "probability", "probability of the most probable class", CLASSES
     ),
-    Measure("class_flip", class_flip, "pair", "share of images", "share of images whose class changed", True, True),
-    Measure("class_entropy", class_entropy, "set", "nats", "entropy of the classes over the latents", True, True),
+    Measure("class_flip", class_flip, "pair", "share of images", "share of images whose class changed", CLASSES),
+    Measure("class_entropy", class_entropy, "set", "nats", "entropy of the classes over the latents", CLASSES),
+    Measure("top_class_share", top_class_share, "set", "share of images", "share of the most frequent class", CLASSES),
     Measure(
-        "top_class_share", top_class_share, "set", "share of images", "share of the most frequent class", True, True
+        "feature_distance", feature_distance, "pair", "features", "distance to the base in feature space", FEATURES
     ),
-    Measure("feature_distance", feature_distance, "pair", "features", "distance to the base in feature space", True),
     Measure(
-        "precision",
-        precision,
-        "per_latent",
-        "share of images",
-        "share of images in the ball (k = 5) of a test image",
-        needs_features=True,
-        needs_real=True,
+        "precision", precision, "per_latent", "share of images", "share of images in the ball (k = 5) of a test image",
+        FEATURES | {"real"},
     ),
-)
+    Measure("logit", logit, "per_latent", "logits", "logit of the discriminator", frozenset({"logits"})),
+)  # fmt: skip
 
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
 """All measures by name; later work adds rows."""
-
-
-def available(with_features: bool, with_classes: bool | None = None, with_real: bool | None = None) -> list[Measure]:
-    """Return the measures that can be taken with or without a feature network, one that knows classes, real images.
-
-    None means that a network, if there is one, knows classes, and that there are real images for it.
-    """
-    with_classes = with_features if with_classes is None else with_classes
-    with_real = with_features if with_real is None else with_real
-    return [
-        measure
-        for measure in MEASURES.values()
-        if (with_features or not measure.needs_features)
-        and (with_classes or not measure.needs_classes)
-        and (with_real or not measure.needs_real)
-    ]

@@ -48,6 +48,17 @@ def to_laplace(z: Tensor) -> Tensor:
     return (exact.sign() * size).to(torch.float32)
 
 
+def to_fixed_norm(z: Tensor) -> Tensor:
+    """Put every latent [N, Z] on the sphere of radius sqrt(Z), where N(0, I) nearly lies anyway."""
+    return z * (math.sqrt(z.shape[1]) / z.norm(dim=1, keepdim=True))
+
+
+def to_one_hot(z: Tensor) -> Tensor:
+    """Keep of every latent [N, Z] only the sign of its largest number, at sqrt(Z); the others are 0: the same norm."""
+    at = z.abs().argmax(dim=1, keepdim=True)
+    return torch.zeros_like(z).scatter_(1, at, math.sqrt(z.shape[1]) * z.gather(1, at).sign())
+
+
 PRIORS: dict[str, Callable[[Tensor], Tensor]] = {
     "normal": lambda z: z,
     "normal x 0.5": lambda z: 0.5 * z,
@@ -57,7 +68,22 @@ PRIORS: dict[str, Callable[[Tensor], Tensor]] = {
     "uniform": to_uniform,
     "laplace": to_laplace,
 }
-"""Latent distributions by name, as maps of standard normal draws; the first is the training's."""
+"""Latent distributions of claim C10 by name, as maps of standard normal draws; the first is the training's."""
+
+
+def _scaled(noise: Callable[[Tensor], Tensor], scale: float) -> Callable[[Tensor], Tensor]:
+    return lambda z: scale * noise(z)
+
+
+OTHER_NOISES: dict[str, Callable[[Tensor], Tensor]] = {
+    f"{name}{'' if scale == 1 else f' x {scale:g}'}": _scaled(noise, scale)
+    for name, noise in (
+        ("uniform", to_uniform), ("laplace", to_laplace), ("fixed norm", to_fixed_norm), ("one-hot", to_one_hot)
+    )
+    for scale in (1, 0.5, 2)
+    if (name, scale) not in (("uniform", 1), ("laplace", 1))
+}  # fmt: skip
+"""Further noises, beside those of the claim: other shapes, and the same shapes with half and double the spread."""
 
 
 def measure_priors(
@@ -80,7 +106,8 @@ def measure_priors(
         row per distribution: `{prior, value, se, difference, difference_se}`, the difference being against `normal`
         on the same draws, standard errors by the delete-a-group jackknife with 10 groups. The same four of the kernel
         distance are `kernel`, `kernel_se`, `kernel_difference`, `kernel_difference_se`, where there are at least 20
-        real images for it. `small_noise` compares 2,000 images of 0.1 z with those of z, see `_small_noise`.
+        real images for it. `other` has the same rows for `OTHER_NOISES`. `small_noise` compares 2,000 images of 0.1 z
+        with those of z, see `_small_noise`.
     """
     if lens.features is None:
         yield {"message": "not measured: there is no feature network for these data."}, {}
@@ -93,7 +120,7 @@ def measure_priors(
     scores = None if real is None else _Scores(real)
     jobs: dict[str, Tensor] = {"small": SMALL_SCALE * z[:NUM_SMALL], "normal": z}
     if scores is not None:
-        jobs |= {name: prior(z[:num_img]) for name, prior in PRIORS.items() if name != "normal"}
+        jobs |= {name: prior(z[:num_img]) for name, prior in (PRIORS | OTHER_NOISES).items() if name != "normal"}
     for name, latents in jobs.items():
         rows = []
         for part in torch.split(latents, CHUNK_NIMG):
@@ -110,6 +137,7 @@ def measure_priors(
     else:
         record |= {"num_img": num_img, "num_real": real.moments.num, "split": "test", "features": lens.features.name}
         record |= {"num_groups": NUM_GROUPS, "num_real_kernel": len(real.features), "frechet": scores.rows(PRIORS)}
+        record["other"] = scores.rows(OTHER_NOISES)
         record["small_noise"] = _small_noise(few, real)
     yield record, {f"priors/pair_distance/{name}": array for name, array in found.items()}
 
@@ -118,7 +146,7 @@ def num_images(num_img: int, features: FeatureNetwork | None, real: RealImages |
     """Return how many images `measure_priors` will make, for progress."""
     if features is None:
         return 0
-    others = (len(PRIORS) - 1) * num_img if real is not None else 0
+    others = (len(PRIORS) + len(OTHER_NOISES) - 1) * num_img if real is not None else 0
     return NUM_SMALL + max(num_img, NUM_SMALL) + others
 
 

@@ -56,7 +56,12 @@ class Damaged(Exception):
 def checkpoints(folder: Path) -> list[Path]:
     """Return a run's checkpoint folders, oldest first."""
     found = (path for path in (folder / "checkpoints").glob("checkpoint-*") if path.is_dir())
-    return sorted((path for path in found if _number(path).isdecimal()), key=lambda path: int(_number(path)))
+    return sorted((path for path in found if _number(path).isdecimal()), key=nimg_of)
+
+
+def nimg_of(path: Path) -> int:
+    """Return the images seen by a checkpoint, from its folder's name."""
+    return int(_number(path))
 
 
 def _number(path: Path) -> str:
@@ -71,7 +76,7 @@ def save(folder: Path, state: Checkpointed) -> Path:
         parent.mkdir(exist_ok=True)
         for leftover in parent.glob(".checkpoint-*.tmp"):
             shutil.rmtree(leftover)
-        if not _is_good(final):  # else it is there already: the same image count of the same run, the same bytes
+        if not is_good(final):  # else it is there already: the same image count of the same run, the same bytes
             _write(final, state)
         _drop_old(folder, state, final)
     except (OSError, StorageError) as error:
@@ -113,7 +118,7 @@ def _drop_old(folder: Path, state: Checkpointed, newest: Path) -> None:
     resumed run ends with the same checkpoints.
     """
     found = checkpoints(folder)
-    planned = [path for path in found if state.is_planned(int(_number(path)))]
+    planned = [path for path in found if state.is_planned(nimg_of(path))]
     for old in found:
         if old != newest and old not in planned[-state.keep_checkpoints :]:
             shutil.rmtree(old)
@@ -131,7 +136,8 @@ def verify(path: Path) -> None:
         raise Damaged(f"it cannot be read: {error}") from error
 
 
-def _is_good(path: Path) -> bool:
+def is_good(path: Path) -> bool:
+    """Return whether a checkpoint verifies."""
     try:
         verify(path)
     except Damaged:
@@ -141,7 +147,7 @@ def _is_good(path: Path) -> bool:
 
 def newest_good(folder: Path) -> Path | None:
     """Return the newest checkpoint that verifies, or None."""
-    return next((path for path in reversed(checkpoints(folder)) if _is_good(path)), None)
+    return next((path for path in reversed(checkpoints(folder)) if is_good(path)), None)
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -17,6 +17,7 @@ from .. import device, files
 from ..config import TrainConfig
 from ..errors import ConfigError, GanatomyError, RunError
 from ..models import registry
+from . import checkpoint
 
 _SNAPSHOT = re.compile(r"^G_ema-(\d+)\.safetensors$")
 
@@ -75,6 +76,21 @@ class Run:
             network.load_state_dict(safetensors.torch.load(path.read_bytes()))
         except (OSError, safetensors.SafetensorError, RuntimeError) as error:
             raise RunError(f"snapshot {path} is damaged or belongs to another network: {error}") from error
+        return network.requires_grad_(False).eval().to(device_name)
+
+    def discriminator(self, device_name: str = "cpu") -> nn.Module | None:
+        """Return D as it stood at the newest snapshot, in eval mode: image [N, C, H, W] in [-1, 1] -> logits [N].
+
+        It is in the checkpoint of the same image count; None where that is gone or damaged.
+        """
+        found = {checkpoint.nimg_of(path): path for path in checkpoint.checkpoints(self.folder)}
+        path = found.get(self.snapshot_nimg)
+        if path is None or not checkpoint.is_good(path):
+            return None
+        tensors, _ = checkpoint.read(path)
+        weights = {name.removeprefix("D."): value for name, value in tensors.items() if name.startswith("D.")}
+        network = registry.build_discriminator(self.config)
+        network.load_state_dict(weights)
         return network.requires_grad_(False).eval().to(device_name)
 
     def _existing_snapshots(self) -> dict[int, Path]:
