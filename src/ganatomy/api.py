@@ -74,6 +74,15 @@ class DissectOptions(TypedDict, total=False):
     """Latents measured per number and value over all numbers (default 256)."""
     num_prior_img: int
     """Images per noise distribution (default 10,000)."""
+    num_scale_img: int
+    """Images per scale of the whole latent (default 2000)."""
+    num_jacobians: int
+    """Latents at which the Jacobian is taken (default 256)."""
+    atlas_values: tuple[float, ...]
+    """Values that all numbers are measured at, beside values (default -20,-5,-2,0.1,2,5,20)."""
+    edits: tuple[str, ...]
+    """Further edits to show and measure: 3=5 (set), 3,17+=2sigma (move), 0-9*=0 (scale), joined by ; or a preset:
+    source, sigmas, joint."""
 
 
 def lab(
@@ -248,6 +257,7 @@ def dissect(
     num_dims: int = 5,
     values: tuple[float, ...] = (0.1, 5.0, 20.0),
     seed: int = 0,
+    latents: Path | None = None,
     data_dir: Path | None = None,
     **options: Unpack[DissectOptions],
 ) -> dict[str, Any]:
@@ -259,21 +269,24 @@ def dissect(
         num_dims: How many numbers to choose where dims is unset.
         values: Values to set them to, with commas between.
         seed: Seed of latents, choice and controls.
+        latents: File of latents to picture, .npy or .npz: float [N, z_dim]; they also decide what a sigma is.
         data_dir: Folder that holds the run's data set as <name>/<files>.
     """
     from .laboratory import stages
-    from .latent import dissection
+    from .latent import codes, dissection
     from .training.run import open_run
 
     opened = open_run(run)
     _ = opened.snapshot_nimg
-    values = tuple(float(value) for value in values)
+    z_dim = opened.config.z_dim
     given = dissection.DissectConfig(
-        dims=tuple(dims) if dims is not None else None, num_dims=num_dims, values=values, seed=seed, **options
-    )
-    config = dissection.check(given, opened.config.z_dim)
-    dataset = _of_run(opened, data_dir)
-    record = console.show(stages.dissect_run(opened, dataset, config), f"dissect {opened.name}") or {}
+        dims=tuple(dims) if dims is not None else None, num_dims=num_dims, values=tuple(map(float, values)), seed=seed,
+        **options,
+    )  # fmt: skip
+    config = dissection.check(given, z_dim)
+    z = codes.read_latents(Path(latents), z_dim) if latents else None
+    work = stages.dissect_run(opened, _of_run(opened, data_dir), config, latents=z)
+    record = console.show(work, f"dissect {opened.name}") or {}
     console.say(f"pictures and measures: {opened.folder / 'dissect'}")
     return record
 

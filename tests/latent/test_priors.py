@@ -55,7 +55,7 @@ def measured(num_img=200, real=True, features=None):
     if real:
         lens = Lens(G, features, real_images(lens.see(rng.latents(9, "real", 3000, Z_DIM)).known_features))
     *steps, result = priors.measure_priors(lens, Z_DIM, 0, num_img)
-    assert sum(steps) == priors.num_images(num_img, features, lens.real)
+    assert sum(steps) == priors.num_images(num_img, True, lens.real is not None)
     return result
 
 

@@ -17,7 +17,8 @@ from .. import device, files, presets
 from ..config import EngineName, PrecisionName, TrainConfig
 from ..datasets.store import Dataset
 from ..errors import RunError, unknown
-from ..latent import codes
+from ..latent import codes, dissection
+from ..latent.dissection import DissectConfig
 from ..metrics.features import features_for, features_reason
 from ..models.generate import generate
 from ..progress import clock
@@ -53,20 +54,24 @@ class Budget:
     """Latents per number and value over all numbers."""
     num_prior: int
     """Images per prior in the comparison of noise distributions."""
+    num_scale: int
+    """Images per scale of the whole latent."""
+    num_jacobians: int
+    """Latents at which the Jacobian is taken."""
 
 
 BUDGETS = {
     "smoke": Budget(
         nimg={"gan": 6_400, "dcgan": 1_280}, num_pictures=2, num_sets=1, near=(1, 1000), memory=200,
-        num_latents=16, num_latents_all=2, num_prior=20,
+        num_latents=16, num_latents_all=2, num_prior=20, num_scale=20, num_jacobians=2,
     ),
     "quick": Budget(
         nimg={"gan": 180_000, "dcgan": 180_000}, num_pictures=10, num_sets=3, near=(1, 5000), memory=1000,
-        num_latents=1000, num_latents_all=256, num_prior=2000,
+        num_latents=1000, num_latents_all=256, num_prior=2000, num_scale=1000, num_jacobians=64,
     ),
     "full": Budget(
         nimg={"gan": 3_000_000, "dcgan": 1_500_000}, num_pictures=20, num_sets=5, near=(5, 10_000), memory=1000,
-        num_latents=1000, num_latents_all=256, num_prior=10_000,
+        num_latents=1000, num_latents_all=256, num_prior=10_000, num_scale=2000, num_jacobians=256,
     ),
 }  # fmt: skip
 
@@ -218,10 +223,16 @@ def _seen_nimg(run_folder: Path) -> int:
 
 def _num_images(plan: Plan, z_dim: int) -> int:
     """Return about how many images are generated and looked at after one training."""
+    return plan.sizes.num_sets * 10_000 + dissection.cost(dissect_config(plan), z_dim)
+
+
+def dissect_config(plan: Plan) -> DissectConfig:
+    """Return the latent experiment of a lab; both runs edit the same numbers on the same latents."""
     sizes = plan.sizes
-    num_dims = len(plan.dims) if plan.dims is not None else 5
-    edits = 4 * (z_dim * sizes.num_latents_all + num_dims * sizes.num_latents)  # three values and a control
-    return sizes.num_sets * 10_000 + edits + 4000 + 6 * sizes.num_prior
+    return DissectConfig(
+        dims=plan.dims, num_latents=sizes.num_latents, num_latents_all=sizes.num_latents_all,
+        num_prior_img=sizes.num_prior, num_scale_img=sizes.num_scale, num_jacobians=sizes.num_jacobians, seed=plan.seed,
+    )  # fmt: skip
 
 
 def _seconds_of(work: Callable[[], Any]) -> float:

@@ -35,7 +35,7 @@ from ..training import session
 from ..training.run import Run, create_run, open_run
 from .claims import decide_claims
 from .evidence import load_evidence
-from .plan import PRESETS, Plan
+from .plan import PRESETS, Plan, dissect_config
 
 Show = Callable[[Iterator[Any], str], Any]
 """Draws progress records under a label and returns the result that comes last."""
@@ -168,15 +168,6 @@ def stoppable(work: Iterator[Any], should_stop: Callable[[], bool]) -> Iterator[
         yield record
         if isinstance(record, Progress) and should_stop():
             raise Interrupted("stopped in mid-stage; everything finished before it is kept.")
-
-
-def dissect_config(plan: Plan) -> DissectConfig:
-    """Return the latent experiment of a lab; both runs edit the same numbers on the same latents."""
-    sizes = plan.sizes
-    return DissectConfig(
-        dims=plan.dims, num_latents=sizes.num_latents, num_latents_all=sizes.num_latents_all,
-        num_prior_img=sizes.num_prior, seed=plan.seed,
-    )  # fmt: skip
 
 
 def _timed(run: Run, stage: str, show: Show, work: Iterator[Any]) -> None:

@@ -67,7 +67,7 @@ class DissectConfig:
     @property
     def measured_values(self) -> tuple[float, ...]:
         """All values that numbers are measured at, in ascending order."""
-        return tuple(sorted({*self.values, *self.atlas_values}))
+        return tuple(sorted({float(value) for value in (*self.values, *self.atlas_values)}))
 
 
 def check(config: DissectConfig, z_dim: int) -> DissectConfig:
@@ -143,14 +143,14 @@ def dissect(
     yield files.read_json(folder / RECORD_NAME)
 
 
-def cost(config: DissectConfig, z_dim: int, subject: Subject) -> int:
-    """Return the images that `dissect` counts."""
+def cost(config: DissectConfig, z_dim: int, has_features: bool = True, has_real: bool = True) -> int:
+    """Return the images that `dissect` counts, with or without a feature network and real images for it."""
     sets, num_dims = len(config.measured_values) + 1, config.num_dims if config.dims is None else len(config.dims)
     num_edits = len(parse_edits(config.edits, z_dim, range(num_dims))) + len(edited.group_edits(np.zeros(z_dim)))
     return (
         sets * (z_dim * config.num_latents_all + num_dims * config.num_latents)
         + edited.num_images(config.num_latents, num_edits)
-        + priors.num_images(config.num_prior_img, subject.lens.features, subject.lens.real)
+        + priors.num_images(config.num_prior_img, has_features, has_real)
         + scales.num_images(config.num_scale_img)
         + jacobian.cost(_jacobian_config(config), z_dim)
     )
@@ -161,7 +161,9 @@ def _lay_table(subject: Subject, config: DissectConfig, latents: Tensor | None) 
     z = rng.latents(config.seed, "dissect", num, subject.z_dim)
     pictured = z[: config.num_codes] if latents is None else latents
     spread = spread_of(latents, subject.z_dim)
-    return _Table(subject, config, z, pictured, spread, cost(config, subject.z_dim, subject))
+    lens = subject.lens
+    total = cost(config, subject.z_dim, lens.features is not None, lens.real is not None)
+    return _Table(subject, config, z, pictured, spread, total)
 
 
 def _settings(config: DissectConfig, dims: tuple[int, ...]) -> dict[str, Any]:

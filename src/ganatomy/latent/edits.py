@@ -145,6 +145,7 @@ def _read_dims(words: str, text: str, z_dim: int) -> list[int]:
 
 def parse_edits(texts: Sequence[str], z_dim: int, dims: Sequence[int]) -> tuple[Edit, ...]:
     """Read edits; the name of a preset in `GRIDS` stands for its edits of the chosen numbers `dims`."""
+    texts = [texts] if isinstance(texts, str) else texts  # one edit from Python, not its letters
     words = [word for text in texts for word in (GRIDS[text](dims) if text in GRIDS else [text])]
     return tuple(parse_edit(word, z_dim) for word in words)
 

@@ -21,7 +21,6 @@ from torch import Tensor
 from .. import rng
 from ..metrics.jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
 from ..metrics.kernel import KernelTo
-from ..metrics.network import FeatureNetwork
 from ..metrics.prdc import K, prdc
 from .lens import Lens
 from .measures import NUM_PAIRS, pair_distance
@@ -142,11 +141,11 @@ def measure_priors(
     yield record, {f"priors/pair_distance/{name}": array for name, array in found.items()}
 
 
-def num_images(num_img: int, features: FeatureNetwork | None, real: RealImages | None) -> int:
+def num_images(num_img: int, has_features: bool, has_real: bool) -> int:
     """Return how many images `measure_priors` will make, for progress."""
-    if features is None:
+    if not has_features:
         return 0
-    others = (len(PRIORS) + len(OTHER_NOISES) - 1) * num_img if real is not None else 0
+    others = (len(PRIORS) + len(OTHER_NOISES) - 1) * num_img if has_real else 0
     return NUM_SMALL + max(num_img, NUM_SMALL) + others
 
 
