@@ -196,6 +196,11 @@ def test_latent_numbers_that_do_not_exist_in_a_lab(ganatomy_here, some_data, tmp
         (["--dims", "3,x"], ["--dims", "'3,x' is not a list such as 3,17,42"]),
         (["--num-dims", "101"], ["num_dims is 101", "choose 1 to 100"]),
         (["--pick", "best"], ["'best'", "random", "top"]),
+        (["--edits", "3=5", "0-100*=0"], ["latent number 100 does not exist", "0 to 99"]),
+        (["--edits", "3=nan"], ["the edit '3=nan' has the value nan", "must be finite"]),
+        (["--edits", "three"], ["the edit 'three' is not understood", "3=5 (set)"]),
+        (["--atlas-values", "2,inf"], ["the edit value inf is not a finite number"]),
+        (["--num-jacobians", "1"], ["num_jacobians is 1", "at least 2"]),
     ],
 )
 def test_values_that_cannot_be_edited(ganatomy_here, tiny_run, words, expected):
@@ -213,6 +218,9 @@ def test_latents_that_are_not_finite(ganatomy_here, tiny_run, tmp_path):
     done = ganatomy_here("sample", tiny_run, "--latents", tmp_path / "z.npy", "--out", tmp_path / "x.npy")
     refused(done, "has shape [3, 99]; this generator needs [N, 100]")
     assert not (tmp_path / "x.npy").exists()
+    done = ganatomy_here("dissect", tiny_run, "--latents", tmp_path / "z.npy")
+    refused(done, "has shape [3, 99]; this generator needs [N, 100]")
+    assert not (tiny_run / "dissect").exists()
 
 
 @pytest.mark.parametrize("verb", ["dissect", "report", "resume"])

@@ -253,6 +253,6 @@ def run_record(run: Run) -> dict[str, Any]:
 
 
 def edit_rows(name: str, run: Run) -> list[dict[str, Any]]:
-    """Return the measured edits of the chosen numbers as rows of lab.json."""
+    """Return the measured edits of the chosen numbers to the values of the grids as rows of lab.json."""
     record = files.read_json(run.folder / "dissect" / dissection.RECORD_NAME)
-    return [{"run": name, **row} for row in record["edits"]]
+    return [{"run": name, **row} for row in record["edits"] if row["value"] in record["values"]]
