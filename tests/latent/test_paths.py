@@ -45,9 +45,9 @@ def test_spherical_is_shoemakes_formula_where_the_norms_are_equal():
     a, b = ends()
     a, b = (5 * x.double() / x.double().norm(dim=1, keepdim=True) for x in (a, b))
     omega = torch.acos((a * b).sum(1) / 25)[:, None, None]
-    wanted = (torch.sin((1 - T)[:, None] * omega) * a[:, None] + torch.sin(T[:, None] * omega) * b[:, None]) / torch.sin(
-        omega
-    )
+    wanted = (
+        torch.sin((1 - T)[:, None] * omega) * a[:, None] + torch.sin(T[:, None] * omega) * b[:, None]
+    ) / torch.sin(omega)
     torch.testing.assert_close(paths.spherical(a, b, T), wanted.float(), atol=2e-6, rtol=0)
 
 
@@ -107,7 +107,9 @@ def test_chains_and_loops_meet_their_latents():
     loop = paths.loop(anchors, 20)
     assert torch.equal(loop[:, ::5], anchors)
     # closed: the step from the last point to the first is one of the steps of its segment
-    torch.testing.assert_close(loop[:, 16:], paths.spherical(anchors[:, 3], anchors[:, 0], torch.tensor([0.2, 0.4, 0.6, 0.8])))
+    torch.testing.assert_close(
+        loop[:, 16:], paths.spherical(anchors[:, 3], anchors[:, 0], torch.tensor([0.2, 0.4, 0.6, 0.8]))
+    )
     odd = paths.loop(anchors, 7, paths.linear)
     torch.testing.assert_close(odd[:, 1], anchors[:, 0] + 4 / 7 * (anchors[:, 1] - anchors[:, 0]))
     torch.testing.assert_close(odd[:, 2], anchors[:, 1] + 1 / 7 * (anchors[:, 2] - anchors[:, 1]))

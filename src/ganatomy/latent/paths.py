@@ -117,9 +117,7 @@ def _check(anchors: Tensor, num: int) -> None:
 def _segments(anchors: Tensor, place: Tensor, between: Between) -> Tensor:
     """Return the points at places [T] in segments (2.25 is a quarter of the way from anchor 2 to anchor 3)."""
     segment = place.floor().clamp(max=anchors.shape[1] - 2).to(torch.int64)
-    parts = [
-        between(anchors[:, k], anchors[:, k + 1], place[segment == k] - k) for k in range(anchors.shape[1] - 1)
-    ]
+    parts = [between(anchors[:, k], anchors[:, k + 1], place[segment == k] - k) for k in range(anchors.shape[1] - 1)]
     return torch.cat(parts, dim=1)
 
 
