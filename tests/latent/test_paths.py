@@ -131,7 +131,9 @@ def test_the_surest_latents_of_each_class():
     t = torch.tensor([0.0, 1.0])
     assert torch.equal(paths.class_path(z, chosen, 0, 1, t), torch.stack([z[1], z[2]])[None])
     assert torch.equal(paths.class_path(z, chosen, 0, 0, t)[:, 1], z[[3, 4, 1]])
+    assert torch.equal(paths.class_path(z, [rows[:2] for rows in chosen], 0, 0, t), torch.stack([z[1], z[3]])[None])
     assert paths.class_path(z, chosen, 1, 1, t).shape == (0, 2, 2)
+    assert paths.class_path(z, chosen, 2, 2, t).shape == (0, 2, 2)
     assert paths.class_path(z, chosen, 0, 2, t).shape == (0, 2, 2)
 
 

@@ -252,7 +252,7 @@ def _rows(values: dict[str, Array], weights: Array) -> dict[str, Any]:
 
 def _difference(straight: dict[str, Array], round_: dict[str, Array], weights: Array) -> dict[str, Any]:
     """Return linear minus spherical, pair by pair: what lies on the same two ends differs by the way alone."""
-    rows = {
+    rows: dict[str, Any] = {
         name: _mean_row(straight[name] - round_[name], weights)
         for name in straight
         if "/" not in name and name != "straight" and not name.endswith(("_ends", "_change"))

@@ -109,7 +109,7 @@ def loop(anchors: Tensor, num: int, between: Between = spherical) -> Tensor:
 
 def _check(anchors: Tensor, num: int) -> None:
     if anchors.shape[1] < 2:
-        raise ConfigError(f"a path needs at least 2 latents, but got {anchors.shape[1]}.")
+        raise ConfigError(f"a path needs at least 2 latents, but got {anchors.shape[1]}; give more.")
     if num < 2:
         raise ConfigError(f"a path needs at least 2 points, but {num} was asked for.")
 
@@ -144,16 +144,17 @@ def class_path(z: Tensor, chosen: list[np.ndarray], start: int, end: int, t: Ten
         z: float32 [N, z_dim], the latents drawn.
         chosen: what `most_confident` took of them.
         start: class at t = 0.
-        end: class at t = 1. The same class: each latent to the next one, the last to the first; none where there is
-            one only.
+        end: class at t = 1. The same class: each latent to the next one, and the last of three or more to the first.
         t: [T], 0 to 1.
 
     Returns:
-        float32 [P, T, z_dim]; P is the smaller number of latents of the two classes.
+        float32 [P, T, z_dim]; P is the smaller number of latents of the two classes (0 where one has none), within
+        one class their number, for two latents 1 and for one 0.
     """
     first, last = chosen[start], chosen[end]
     if start == end:
-        first, last = (first, np.roll(last, -1)) if len(first) > 1 else (first[:0], last[:0])
+        last = np.roll(last, -1)
+        first = first if len(first) > 2 else first[:-1]  # there and back again would be one path twice
     num = min(len(first), len(last))
     return spherical(z[torch.from_numpy(first[:num])], z[torch.from_numpy(last[:num])], t)
 
