@@ -1,4 +1,4 @@
-"""The verb `walk`: films of a generator's images and of its training. Heavy modules are imported inside, as in `api`."""
+"""The verb `walk`: films of a generator's images and of its training. Heavy modules are imported inside it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WIDTH_PX = 500
 """About how wide a film is where no scale is given."""
 FPS = {"film": 2.0}
-OTHER_FPS = 20.0
+OTHER_FPS = 12.5
 HELD_MS = {"loop": (0, 0), "film": (0, 2000)}
 OTHER_HELD_MS = (1000, 1000)
 """How much longer the first and the last frame are shown: a loop has no end to look at."""
@@ -50,7 +50,7 @@ def walk(
         kind: What moves: loop (round through four latents each), linear or spherical (from one latent to another),
             classes (from one class to another), or film (the samples of the training).
         num_frames: How many pictures; unset: 64, of a training all there are.
-        fps: Pictures per second, 0.1 to 50; unset: 20, of a training 2.
+        fps: Pictures per second, 0.1 to 50; unset: 12.5, of a training 2.
         seed: Seed of the latents.
         latents: File of latents, .npy or .npz: float [N, z_dim]; one way through all of them in their order.
         columns: Walks side by side, and as many rows; unset: 4, of a training all 8.
@@ -70,8 +70,7 @@ def walk(
     )
     walks.check(config, has_latents=latents is not None)
     path = Path(out) if out is not None else opened.folder / f"walk-{kind}.webp"
-    images.check_animation(path)
-    _check_numbers(fps, scale)
+    _check_output(path, fps, scale)
     if kind == "film":
         frames, told = walks.training_film(opened, config)
         scale = _fitted(path, scale, len(frames), frames[0].shape)
@@ -88,7 +87,10 @@ def walk(
     return path
 
 
-def _check_numbers(fps: float | None, scale: int | None) -> None:
+def _check_output(path: Path, fps: float | None, scale: int | None) -> None:
+    from . import images
+
+    images.check_animation(path)
     if fps is not None and not 0.1 <= fps <= 50:
         raise ConfigError(f"fps is {fps:g}; give 0.1 to 50 pictures per second.")
     if scale is not None and scale < 1:

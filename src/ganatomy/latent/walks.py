@@ -168,8 +168,14 @@ def _pairs(found: list[int], start: int | None, end: int | None) -> list[tuple[i
 
 
 def columns_of(config: WalkConfig, num_walks: int) -> int:
-    """Return how many walks stand side by side: those asked for, else a grid about as wide as high."""
-    return min(config.columns or math.ceil(num_walks**0.5), num_walks)
+    """Return how many walks stand side by side: those asked for, else about as many as rows, without gaps if possible.
+
+    Without gaps means the smallest number from the square root to twice of it that divides the number of walks.
+    """
+    if config.columns is not None:
+        return min(config.columns, num_walks)
+    root = math.ceil(num_walks**0.5)
+    return next((num for num in range(root, 2 * root + 1) if num_walks % num == 0), root)
 
 
 def frame_shape(num_walks: int, num_columns: int, img_shape: tuple[int, int, int]) -> tuple[int, ...]:
