@@ -278,15 +278,15 @@ def test_a_damaged_snapshot(ganatomy_here, tiny_run, tmp_path):
     refused(done, "snapshot", folder / "snapshots", "is damaged")
 
 
-@pytest.mark.parametrize("verb", ["train", "lab", "sample"])
+@pytest.mark.parametrize("verb", ["train", "lab", "sample", "walk"])
 def test_an_output_that_cannot_be_written(ganatomy_here, tiny_run, tmp_path, verb, request):
     (tmp_path / "file").write_text("", encoding="utf-8")
-    out = tmp_path / "file" / "sub" / "x.npy"
-    words = ["sample", tiny_run]
-    if verb != "sample":
+    out = tmp_path / "file" / "sub" / ("x.gif" if verb == "walk" else "x.npy")
+    words = [verb, tiny_run]
+    if verb in ("train", "lab"):
         data = request.getfixturevalue("some_data")
         words = ["train", "gan", *data] if verb == "train" else ["lab", "--budget", "smoke", *data]
-    given = out.parent if verb == "sample" else out
+    given = out if verb in ("train", "lab") else out.parent
     refused(ganatomy_here(*words, "--out", out), given, "cannot be written", "Choose another with --out")
 
 

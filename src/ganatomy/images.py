@@ -132,12 +132,11 @@ def save_animation(path: Path, frames: Sequence[np.ndarray], durations_ms: Seque
         frames: uint8 [H, W] or [H, W, 3], all of one shape.
         durations_ms: how long each is shown; GIF knows multiples of 10 ms. PNG files have none.
     """
+    files.make_folder(path.parent if path.suffix else path)
     if not path.suffix:
-        files.make_folder(path)
         for number, pixels in enumerate(frames):
             save_png(path / _frame_name(number), pixels)
         return
-    files.make_folder(path.parent)
     first, *others = (Image.fromarray(pixels) for pixels in frames)
     buffer = io.BytesIO()
     kind: dict[str, Any] = {"format": "WEBP", "lossless": True} if path.suffix == ".webp" else {"format": "GIF"}

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import console
+from . import console, files
 from .errors import ConfigError
 from .shared import of_run
 
@@ -75,10 +75,10 @@ def walk(
         frames, told = walks.training_film(opened, config)
         scale = _fitted(path, scale, len(frames), frames[0].shape)
     else:
+        _fit(opened, config, path, scale, walks.fewest_walks(config, latents is not None))
         z, told = _latents(opened, config, latents, data_dir)
-        num_columns = walks.columns_of(config, len(z))
-        shape = walks.frame_shape(len(z), num_columns, opened.config.img_shape)
-        scale = _fitted(path, scale, z.shape[1], shape)
+        num_columns, scale = _fit(opened, config, path, scale, len(z))
+        files.make_folder(path.parent if path.suffix else path)
         frames = console.show(walks.walk_frames(opened.generator(), z, num_columns), f"walk {opened.name}") or []
     durations = _durations(kind, len(frames), fps, path.suffix)
     images.save_animation(path, [images.enlarge(pixels, scale) for pixels in frames], durations)
@@ -98,12 +98,24 @@ def _check_output(path: Path, fps: float | None, scale: int | None) -> None:
 
 
 def _fitted(path: Path, scale: int | None, num_frames: int, shape: tuple[int, ...]) -> int:
-    """Return the scale asked for, else the one that makes a frame [H, W] about 500 px wide, if the film can be held."""
+    """Return the scale asked for, else the one that makes a frame [H, W] about 500 px wide.
+
+    A film that cannot be held in memory or in a file is a `GanatomyError`.
+    """
     from . import images
 
     chosen = max(1, round(WIDTH_PX / shape[1])) if scale is None else scale
     images.check_animation(path, num_frames, chosen * shape[0], chosen * shape[1])
     return chosen
+
+
+def _fit(opened: Run, config: WalkConfig, path: Path, scale: int | None, num_walks: int) -> tuple[int, int]:
+    """Return (walks side by side, scale) of a film of so many walks, if it can be held."""
+    from .latent import walks
+
+    num_columns = walks.columns_of(config, num_walks)
+    shape = walks.frame_shape(num_walks, num_columns, opened.config.img_shape)
+    return num_columns, _fitted(path, scale, config.num_frames or walks.NUM_FRAMES, shape)
 
 
 def _latents(opened: Run, config: WalkConfig, latents: Path | None, data_dir: Path | None) -> tuple[Tensor, str]:

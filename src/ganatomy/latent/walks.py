@@ -178,9 +178,15 @@ def columns_of(config: WalkConfig, num_walks: int) -> int:
     return next((num for num in range(root, 2 * root + 1) if num_walks % num == 0), root)
 
 
-def frame_shape(num_walks: int, num_columns: int, img_shape: tuple[int, int, int]) -> tuple[int, ...]:
-    """Return the shape that a frame of `walk_frames` will have, [H, W] or [H, W, 3], for images (C, H, W)."""
-    return images.grid(torch.zeros(num_walks, *img_shape, dtype=torch.uint8), num_columns, gap_px=GAP_PX).shape
+def frame_shape(num_walks: int, num_columns: int, img_shape: tuple[int, int, int]) -> tuple[int, int]:
+    """Return (height, width) in pixels that a frame of `walk_frames` will have, for images (C, H, W)."""
+    _, height, width = img_shape
+    return -(-num_walks // num_columns) * (height + GAP_PX) - GAP_PX, num_columns * (width + GAP_PX) - GAP_PX
+
+
+def fewest_walks(config: WalkConfig, has_latents: bool) -> int:
+    """Return how many walks there will be at least, before any latent is drawn: all of them where it can be told."""
+    return 1 if has_latents or config.kind == "classes" else (config.columns or NUM_COLUMNS) ** 2
 
 
 def walk_frames(G: nn.Module, z: Tensor, num_columns: int) -> Iterator[Progress | Frames]:
