@@ -309,13 +309,15 @@ def test_options_that_are_not_allowed(run, tmp_path, options, words):
     assert sorted(run.rglob("*")) == before
 
 
-def test_colour_frames_are_exact_in_webp(tmp_path):
-    frames = list(np.random.default_rng(0).integers(0, 256, (3, 9, 14, 3), dtype=np.uint8))
-    images.save_animation(tmp_path / "x.webp", frames, [50, 60, 70])
-    with Image.open(tmp_path / "x.webp") as film:
+@pytest.mark.parametrize(("ending", "off"), [("webp", 0), ("gif", 60)])
+def test_colour_frames_are_exact_in_webp_and_near_in_gif(tmp_path, ending, off):
+    """9 x 40 random colours do not fit into a GIF's 256, so some are replaced by their neighbours."""
+    frames = list(np.random.default_rng(0).integers(0, 256, (3, 9, 40, 3), dtype=np.uint8))
+    images.save_animation(tmp_path / f"x.{ending}", frames, [50, 60, 70])
+    with Image.open(tmp_path / f"x.{ending}") as film:
         opened = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(film)]
-    np.testing.assert_array_equal(np.stack(opened), np.stack(frames))
-    assert durations_of(tmp_path / "x.webp") == [50, 60, 70]
+    assert np.abs(np.stack(opened).astype(int) - np.stack(frames)).max() <= off
+    assert durations_of(tmp_path / f"x.{ending}") == [50, 60, 70]
 
 
 @pytest.mark.parametrize("ending", ["webp", "gif"])

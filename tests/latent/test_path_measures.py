@@ -105,6 +105,16 @@ def test_more_steps_of_a_spherical_path_converge(done):
     assert all(abs(row["change"]) < 0.01 for row in done[1]["kinds"]["linear"]["by_num_steps"][1:])
 
 
+def test_every_row_has_a_unit_and_a_meaning(done):
+    _, record = done
+    rows = {name for table in (*record["kinds"].values(), record["difference"]) for name in table}
+    assert set(record["measures"]) == rows - {"by_num_steps", "shorter"} == set(path_measures.MEASURES)
+    assert all(set(entry) == {"unit", "doc"} for entry in record["measures"].values())
+    assert set(record["difference"]) == rows - {"by_num_steps", "straight", "detour"} - {
+        f"{name}_{where}" for name in ("confidence", "precision") for where in ("ends", "change")
+    }
+
+
 def test_straight_lines_leave_the_shell(done):
     """The smallest norm on a segment, in closed form; the record looks at 17 points of it."""
     z = rng.latents(5, "paths", 80, 4).double().numpy()
@@ -184,7 +194,9 @@ def test_pictures_hold_exactly_the_generators_pixels(done):
             np.testing.assert_array_equal(cell("path-linear-spherical.png", row, column), wanted[column, 0].numpy())
     first = cell(record["figures"]["classes"], 1, 0)
     np.testing.assert_array_equal(first, cell("path-classes.png", 0, 9))
-    np.testing.assert_array_equal(first, cell(record["figures"]["class_table"], 1, 1))
+    for row in range(3):
+        diagonal = cell(record["figures"]["class_table"], row, row)
+        np.testing.assert_array_equal(cell("path-classes.png", row, 0), diagonal)
     np.testing.assert_array_equal(cell("path-class-table.png", 0, 2), cell("path-class-table.png", 2, 0))
     assert (cell("path-classes.png", 2, 9) == cell("path-classes.png", 0, 0)).all()
     assert cell("path-classes.png", 0, 0).mean() < first.mean() < cell("path-classes.png", 2, 0).mean()
@@ -207,6 +219,7 @@ def test_without_a_network_classes_or_real_images(tmp_path):
     assert bare["features"] is None
     assert set(bare["kinds"]["linear"]) == {"smallest_norm"} == set(bare["difference"])
     assert bare["classes"] is None
+    assert set(bare["measures"]) == {"smallest_norm"}
     assert bare["message"].startswith("norms and pictures only")
     assert (tmp_path / "bare" / "path-linear-spherical.png").exists()
     no_classes = run(tmp_path / "no-classes", subject(planted, NoClasses(), 6, real=False))

@@ -34,6 +34,24 @@ BLOCK_PAIRS = 32
 """Paths looked at between two progress records."""
 BLOCK_NIMG = 1000
 
+MEASURES: dict[str, tuple[str, str]] = {
+    "smallest_norm": ("standard deviations", "least norm on the way, from the mean norm of the training's latents"),
+    "length": ("features", "length of the way"),
+    "straight": ("features", "distance of the ends"),
+    "detour": ("ratio", "mean length / mean distance of the ends"),
+    "length_ratio": ("ratio", "mean length, linear / spherical"),
+    "largest_step": ("share of the length", "longest of num_steps steps; even_step if all were equal"),
+    "confidence_ends": ("probability", "probability of the most probable class, mean of both ends"),
+    "confidence_middle": ("probability", "the same in the middle"),
+    "confidence_change": ("probability", "middle minus ends, pair by pair"),
+    "precision_ends": ("share of images", "share of images in the ball (k = 5) of a test image, mean of both ends"),
+    "precision_middle": ("share of images", "the same in the middle"),
+    "precision_change": ("share of images", "middle minus ends, pair by pair"),
+    "third_class": ("share of paths", "paths that pass a class which neither end has"),
+    "switches": ("changes", "changes of the most probable class along a path"),
+}
+"""(unit, meaning) of everything that is measured of pairs."""
+
 Steps = Generator[Progress, None, dict[str, Any]]
 
 
@@ -96,16 +114,12 @@ def measure_paths(subject: Subject, config: PathsConfig, folder: Path) -> Work:
         `interval`; `num` pairs have a value. Its keys, after header and settings:
 
         - `chi`: `{mean, sd}` of |z| in training, by which `smallest_norm` is counted.
-        - `kinds`: for `linear` and `spherical` the rows `smallest_norm` (least of (|z| - mean) / sd on the way);
-          `length`, `straight` (distance of the ends) and `detour` (ratio of both means), in features;
-          `largest_step` (the longest step's share of the length; `even_step` is 1 / num_steps);
-          `confidence_ends`, `confidence_middle`, `confidence_change` (middle minus ends, pair by pair) and the same of
-          `precision`; `third_class` (share of paths that pass a class which neither end has), `switches` (changes of
-          class per path); and `by_num_steps`, the mean length seen in 1, 2, 4 ... steps as `{num_steps, mean, change}`,
-          change being relative to half the steps.
-        - `difference`: those names that the way can change, linear minus spherical, pair by pair; `length_ratio` is
-          the ratio of the mean lengths and `shorter` the kind that is shorter, None where the interval of the
-          difference holds 0.
+        - `measures`: unit and meaning of the rows' names, those of `MEASURES` that could be taken.
+        - `kinds`: for `linear` and `spherical` one row per name, and `by_num_steps`: the mean length seen in 1, 2,
+          4 ... steps as `{num_steps, mean, change}`, change being relative to half the steps (None for the first).
+        - `even_step`: 1 / num_steps, which `largest_step` would be on an even path.
+        - `difference`: rows of what the way can change, linear minus spherical, pair by pair; with `length_ratio`, and
+          `shorter`, the kind that is, None where the interval of the difference of lengths holds 0.
         - `classes`: see `_classes`; None without classes.
         - `figures`: file names by what they show.
     """
@@ -123,6 +137,10 @@ def measure_paths(subject: Subject, config: PathsConfig, folder: Path) -> Work:
     weights = intervals.bootstrap_weights(config.seed, "paths", config.num_pairs)
     record["kinds"] = {kind: _rows(values, weights) for kind, values in found.items()}
     record["difference"] = _difference(found["linear"], found["spherical"], weights)
+    taken = record["kinds"]["linear"].keys() | record["difference"].keys()
+    record["measures"] = {
+        name: {"unit": MEASURES[name][0], "doc": MEASURES[name][1]} for name in MEASURES if name in taken
+    }
     ways = torch.stack([way(z[::2], z[1::2], _at(NUM_COLUMNS - 1))[:NUM_PICTURED] for way in paths.BETWEEN.values()])
     _picture(lens, ways.transpose(0, 1), NUM_COLUMNS, folder / "path-linear-spherical.png")
     yield count.add(len(paths.BETWEEN) * NUM_PICTURED * NUM_COLUMNS)
