@@ -223,7 +223,35 @@ def test_latents_that_are_not_finite(ganatomy_here, tiny_run, tmp_path):
     assert not (tiny_run / "dissect").exists()
 
 
-@pytest.mark.parametrize("verb", ["dissect", "report", "resume"])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--kind", "lop"], ["unknown kind 'lop'", "allowed: linear, spherical, loop", "Did you mean 'loop'?"]),
+        (["--num-frames", "1"], ["num_frames is 1; a film needs at least 2"]),
+        (["--out", "x.mp4"], ["--out x.mp4 ends in .mp4", "allowed: .webp, .gif, or a folder's name"]),
+        (["--kind", "film"], ["samples holds 0 pictures", "needs at least 2", "--sample-nimg", "give kind loop"]),
+        (["--latents", "one.npy"], ["a path needs at least 2 latents, but got 1; give more"]),
+        (["--latents", "other.npy"], ["has shape [3, 99]; this generator needs [N, 100]"]),
+        (["--class-from", "Bag"], ["class_from and class_to are for the kind classes", "leave them out"]),
+    ],
+)
+def test_walks_that_cannot_be_made(ganatomy_here, tiny_run, tmp_path, words, expected):
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    shutil.rmtree(folder / "samples")
+    np.save(tmp_path / "one.npy", np.zeros((1, 100), np.float32))
+    np.save(tmp_path / "other.npy", np.zeros((3, 99), np.float32))
+    before = sorted(tmp_path.rglob("*"))
+    refused(ganatomy_here("walk", folder, *words, cwd=tmp_path), *expected)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_walk_between_classes_that_are_not_there(ganatomy_here, trained_run, some_data):
+    done = ganatomy_here("walk", trained_run, "--kind", "classes", "--class-from", "Trouzers", *some_data[2:])
+    refused(done, "unknown class 'Trouzers'", "allowed: ", "Did you mean 'Trouser")
+    assert not (trained_run / "walk-classes.webp").exists()
+
+
+@pytest.mark.parametrize("verb", ["dissect", "walk", "report", "resume"])
 def test_folders_that_are_not_runs(ganatomy_here, tmp_path, verb):
     message = refused(ganatomy_here(*(["train", "--resume"] if verb == "resume" else [verb]), tmp_path), tmp_path)
     assert "is not a" in message or "neither" in message
@@ -258,15 +286,15 @@ def test_a_damaged_snapshot(ganatomy_here, tiny_run, tmp_path):
     refused(done, "snapshot", folder / "snapshots", "is damaged")
 
 
-@pytest.mark.parametrize("verb", ["train", "lab", "sample"])
+@pytest.mark.parametrize("verb", ["train", "lab", "sample", "walk"])
 def test_an_output_that_cannot_be_written(ganatomy_here, tiny_run, tmp_path, verb, request):
     (tmp_path / "file").write_text("", encoding="utf-8")
-    out = tmp_path / "file" / "sub" / "x.npy"
-    words = ["sample", tiny_run]
-    if verb != "sample":
+    out = tmp_path / "file" / "sub" / ("x.gif" if verb == "walk" else "x.npy")
+    words = [verb, tiny_run]
+    if verb in ("train", "lab"):
         data = request.getfixturevalue("some_data")
         words = ["train", "gan", *data] if verb == "train" else ["lab", "--budget", "smoke", *data]
-    given = out.parent if verb == "sample" else out
+    given = out if verb in ("train", "lab") else out.parent
     refused(ganatomy_here(*words, "--out", out), given, "cannot be written", "Choose another with --out")
 
 
@@ -294,6 +322,7 @@ PROCESSES = {
     "number": (["dissect", "{run}", "--dims", "3,100"], "latent number 100 does not exist"),
     "value": (["dissect", "{run}", "--values", "0.1,nan"], "the edit value nan is not a finite number"),
     "folder": (["measure", "{tmp}"], "is not a run"),
+    "kind": (["walk", "{run}", "--kind", "lop"], "unknown kind 'lop'"),
     "schema": (["report", "{tmp}/newer"], "has schema 99"),
     "output": (["sample", "{run}", "--out", "{tmp}/file/sub/x.npy"], "cannot be written"),
 }

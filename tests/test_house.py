@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import ganatomy as package
-from ganatomy import api, cli, data_verbs, judge_verbs, presets, rng
+from ganatomy import api, cli, data_verbs, judge_verbs, presets, rng, walk_verb
 from ganatomy.config import Overrides, TrainConfig, resolve
 from ganatomy.datasets.stream import ImageStream
 from ganatomy.training.state import TrainState
@@ -43,19 +43,26 @@ ROWS = (
     ("console",),
     ("shared",),
     ("train_verb",),
-    ("api", "data_verbs", "judge_verbs"),
+    ("api", "data_verbs", "judge_verbs", "walk_verb"),
     ("cli",),
     ("__init__", "__main__"),
 )
 """A module may import rows above its own, and its own package."""
 LEVEL = {room: level for level, row in enumerate(ROWS) for room in row}
-INSTANT = ("errors", "progress", "config", "presets", "console", "shared", "api", "data_verbs", "judge_verbs", "cli")
+INSTANT = (
+    "errors", "progress", "config", "presets", "console", "shared", "api", "data_verbs", "judge_verbs", "walk_verb",
+    "cli",
+)  # fmt: skip
 """Modules that must not load torch, so that --help is instant (api does inside its functions)."""
-VERBS = ("lab", "train", "sample", "measure", "dissect", "compare", "doctor", "report")
+VERBS = ("lab", "train", "sample", "measure", "dissect", "walk", "compare", "doctor", "report")
 JUDGING = ("compare", "doctor")
-"""Those of VERBS that live in `judge_verbs`; the others in `api`."""
+"""Those of VERBS that live in `judge_verbs`."""
+WALKING = ("walk",)
+"""Those of VERBS that live in `walk_verb`; the others in `api`."""
 GROUPED = ("data_list", "data_get", "data_inspect", "data_import", "features_train")
 """Verbs of two words on the command line."""
+VERB_FILES = ("api.py", "data_verbs.py", "judge_verbs.py", "walk_verb.py")
+"""Files whose verbs may have any number of parameters."""
 HELP = ("", *VERBS, "data", "features", *(name.replace("_", " ") for name in GROUPED))
 
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -246,7 +253,7 @@ def test_functions_have_at_most_8_parameters():
         for file, node in functions()
         if (number := len([a for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
                            if a.arg not in ("self", "cls")])) > 8
-        and not (file in ("api.py", "data_verbs.py", "judge_verbs.py") and node.name in (*VERBS, *GROUPED))
+        and not (file in VERB_FILES and node.name in (*VERBS, *GROUPED))
     ]  # fmt: skip
     assert many == []
 
@@ -275,7 +282,10 @@ def test_all_is_sorted_and_complete():
     assert package.__all__ == sorted(package.__all__)
     assert set(package.__all__) == {"GanatomyError", *VERBS, *GROUPED}
     assert all(hasattr(package, name) for name in package.__all__)
-    for module, verbs in ((api, {*VERBS} - {*JUDGING}), (judge_verbs, JUDGING), (data_verbs, GROUPED)):
+    in_api = {*VERBS} - {*JUDGING, *WALKING}
+    for module, verbs in (
+        (api, in_api), (judge_verbs, JUDGING), (walk_verb, WALKING), (data_verbs, GROUPED),
+    ):  # fmt: skip
         own = {name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
         functions = {name for name in own if inspect.isfunction(vars(module)[name])}
         assert {name for name in functions if not name.startswith("_")} == set(verbs)

@@ -24,6 +24,7 @@ SMALLER = {
     "measure": ["--num-sets", "1"],
     "compare": ["--num-sets", "1"],
     "dissect": ["--num-latents", "8", "--num-latents-all", "4", "--num-prior-img", "20"],
+    "walk": ["--num-frames", "2"],
     "lab": ["--budget", "smoke"],
     "features": ["--num-epochs", "2"],
 }
@@ -124,7 +125,8 @@ def test_commands_run(ganatomy_here, some_data, smoke_lab, tmp_path, monkeypatch
         assert done.returncode == 0, (words, done.stderr)
     run = tmp_path / "runs" / "my-dcgan"
     assert (tmp_path / "samples.png").exists()
-    for name in ("measure.json", "dissect/dissect.json", "report.html", "report.md"):
+    assert (tmp_path / "walk.gif").exists()
+    for name in ("measure.json", "dissect/dissect.json", "walk-film.webp", "report.html", "report.md"):
         assert (run / name).exists(), name
     (lab,) = (tmp_path / "runs").glob("lab-*")
     assert (lab / "report.html").exists()
@@ -153,7 +155,7 @@ def test_python_example_runs(data_dir, tmp_path, monkeypatch):
         exec(compile(code, "README.md", "exec"), names)
         assert names["ga"] is ga
         runs.append(Path(names["run"]))
-        for name in ("measure.json", "dissect/dissect.json", "report.html"):
+        for name in ("measure.json", "dissect/dissect.json", "walk-loop.webp", "report.html"):
             assert (runs[-1] / name).exists(), name
     assert runs[0] != runs[1]
     first, second = (json.loads((run / "measure.json").read_text(encoding="utf-8"))["scores"] for run in runs)

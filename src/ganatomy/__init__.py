@@ -7,6 +7,7 @@ from .api import dissect, lab, measure, report, sample, train
 from .data_verbs import data_get, data_import, data_inspect, data_list, features_train
 from .errors import GanatomyError
 from .judge_verbs import compare, doctor
+from .walk_verb import walk
 
 __all__ = [
     "GanatomyError",
@@ -23,4 +24,5 @@ __all__ = [
     "report",
     "sample",
     "train",
+    "walk",
 ]

@@ -15,12 +15,12 @@ import docstring_parser
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from . import api, console, data_verbs, judge_verbs
+from . import api, console, data_verbs, judge_verbs, walk_verb
 from .config import DataOptions, Overrides, ShapeOptions
 from .errors import GanatomyError, unknown
 
 VERBS: tuple[Callable[..., Any], ...] = (
-    api.lab, api.train, api.sample, api.measure, api.dissect, judge_verbs.compare, judge_verbs.doctor,
+    api.lab, api.train, api.sample, api.measure, api.dissect, walk_verb.walk, judge_verbs.compare, judge_verbs.doctor,
     api.report,
 )  # fmt: skip
 GROUPS: dict[str, dict[str, Callable[..., Any]]] = {

@@ -20,6 +20,7 @@ from ..models import registry
 from . import checkpoint
 
 _SNAPSHOT = re.compile(r"^G_ema-(\d+)\.safetensors$")
+_SAMPLES = re.compile(r"^fixed-(\d+)\.png$")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Run:
     def snapshots(self) -> dict[int, Path]:
         """Return the snapshots by images seen, oldest first."""
         found = {int(m[1]): path for path in (self.folder / "snapshots").glob("*") if (m := _SNAPSHOT.match(path.name))}
+        return dict(sorted(found.items()))
+
+    def samples(self) -> dict[int, Path]:
+        """Return the pictures of the fixed latents by images seen, oldest first."""
+        found = {int(m[1]): path for path in (self.folder / "samples").glob("*") if (m := _SAMPLES.match(path.name))}
         return dict(sorted(found.items()))
 
     @property
