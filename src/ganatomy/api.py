@@ -78,6 +78,8 @@ class DissectOptions(TypedDict, total=False):
     """Images per scale of the whole latent (default 2000)."""
     num_jacobians: int
     """Latents at which the Jacobian is taken (default 256)."""
+    num_path_pairs: int
+    """Pairs of latents joined by paths (default 64)."""
     atlas_values: tuple[float, ...]
     """Values that all numbers are measured at, beside values (default -20,-5,-2,0.1,2,5,20)."""
     edits: tuple[str, ...]

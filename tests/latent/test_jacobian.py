@@ -59,7 +59,7 @@ def test_the_record_says_it_in_numbers_with_intervals(tmp_path):
     config = j.JacobianConfig(num_latents=40, seed=2)
     *steps, record = j.measure_jacobian(subject_of(Planted()), config, tmp_path)
     assert all(isinstance(step, Progress) for step in steps)
-    assert steps[-1].done == steps[-1].total == j.cost(config, Z_DIM) == 40 * Z_DIM
+    assert steps[-1].done == steps[-1].total == j.cost(config, subject_of(Planted())) == 40 * Z_DIM
     arrays = safetensors.numpy.load((tmp_path / "jacobian.safetensors").read_bytes())
     assert [row["dim"] for row in record["strength"]] == list(range(Z_DIM))
     for row, column in zip(record["strength"], arrays["strength"].T):

@@ -10,7 +10,7 @@ from torch import nn
 
 from ganatomy import rng
 from ganatomy.errors import ConfigError
-from ganatomy.latent import path_measures, paths
+from ganatomy.latent import codes, path_measures, paths
 from ganatomy.latent.lens import Lens, Subject
 from ganatomy.latent.path_measures import PathsConfig, measure_paths
 from ganatomy.models.generate import generate
@@ -120,7 +120,7 @@ def test_straight_lines_leave_the_shell(done):
     z = rng.latents(5, "paths", 80, 4).double().numpy()
     a, b = z[::2], z[1::2]
     t = np.clip(-((b - a) * a).sum(1) / ((b - a) ** 2).sum(1), 0, 1)[:, None]
-    mean, sd = paths.chi_moments(4)
+    mean, sd = codes.chi(4)
     closest = (np.linalg.norm(a + t * (b - a), axis=1) - mean) / sd
     rows = {kind: done[1]["kinds"][kind]["smallest_norm"]["mean"] for kind in paths.BETWEEN}
     assert rows["linear"] == pytest.approx(closest.mean(), abs=0.02)

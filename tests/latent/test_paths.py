@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 import pytest
-import scipy.stats
 import torch
 
 from ganatomy import rng
@@ -140,10 +139,3 @@ def test_the_surest_latents_of_each_class():
 def test_steps_of_a_known_polyline():
     features = np.array([[[0.0, 0.0], [3.0, 4.0], [3.0, 4.0], [3.0, 5.0]]], np.float32)
     np.testing.assert_allclose(paths.step_lengths(features), [[5.0, 0.0, 1.0]])
-
-
-@pytest.mark.parametrize("z_dim", [1, 6, 100, 512])
-def test_chi_moments_are_scipys(z_dim):
-    np.testing.assert_allclose(
-        paths.chi_moments(z_dim), (scipy.stats.chi(z_dim).mean(), scipy.stats.chi(z_dim).std()), rtol=1e-9
-    )

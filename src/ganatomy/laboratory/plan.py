@@ -19,6 +19,7 @@ from ..datasets.store import Dataset
 from ..errors import RunError, unknown
 from ..latent import codes, dissection
 from ..latent.dissection import DissectConfig
+from ..latent.lens import Lens, Subject
 from ..metrics.features import features_for, features_reason
 from ..models.generate import generate
 from ..progress import clock
@@ -58,20 +59,25 @@ class Budget:
     """Images per scale of the whole latent."""
     num_jacobians: int
     """Latents at which the Jacobian is taken."""
+    num_path_pairs: int
+    """Pairs of latents joined by paths."""
 
 
 BUDGETS = {
     "smoke": Budget(
         nimg={"gan": 6_400, "dcgan": 1_280}, num_pictures=2, num_sets=1, near=(1, 1000), memory=200,
         num_latents=16, num_latents_all=2, num_prior=20, num_scale=20, num_jacobians=2,
+        num_path_pairs=4,
     ),
     "quick": Budget(
         nimg={"gan": 180_000, "dcgan": 180_000}, num_pictures=10, num_sets=3, near=(1, 5000), memory=1000,
-        num_latents=1000, num_latents_all=256, num_prior=2000, num_scale=1000, num_jacobians=64,
+        num_latents=1000, num_latents_all=256, num_prior=2000, num_scale=1000,
+        num_jacobians=64, num_path_pairs=64,
     ),
     "full": Budget(
         nimg={"gan": 3_000_000, "dcgan": 1_500_000}, num_pictures=20, num_sets=5, near=(5, 10_000), memory=1000,
-        num_latents=1000, num_latents_all=256, num_prior=10_000, num_scale=2000, num_jacobians=256,
+        num_latents=1000, num_latents_all=256, num_prior=10_000, num_scale=2000,
+        num_jacobians=256, num_path_pairs=64,
     ),
 }  # fmt: skip
 
@@ -194,7 +200,7 @@ def claim_folder(folder: Path, plan: Plan) -> bool:
 
 def expected_seconds(plan: Plan, dataset: Dataset, folder: Path) -> dict[str, float]:
     """Return the seconds each stage that is left should take, from a short calibration on this machine."""
-    features = features_for(dataset)
+    features, sizes = features_for(dataset), plan.sizes
     seconds = {}
     for preset in PRESETS:
         run_folder = folder / "runs" / plan.run_name(preset)
@@ -211,7 +217,9 @@ def expected_seconds(plan: Plan, dataset: Dataset, folder: Path) -> dict[str, fl
             picture = _seconds_of(partial(generate, G, some_z)) / 256
             if features is not None:
                 picture += _seconds_of(partial(features.extract, generate(G, some_z))) / 256
-            seconds[f"measure and dissect {preset}"] = picture * _num_images(plan, config.z_dim)
+            subject = Subject(preset, 0, config.z_dim, Lens(G, features), dataset)
+            num_img = sizes.num_sets * 10_000 + dissection.cost(dissect_config(plan), subject)
+            seconds[f"measure and dissect {preset}"] = picture * num_img
     return seconds
 
 
@@ -221,17 +229,13 @@ def _seen_nimg(run_folder: Path) -> int:
     return int(files.read_json(status)["cur_nimg"]) if status.exists() else 0
 
 
-def _num_images(plan: Plan, z_dim: int) -> int:
-    """Return about how many images are generated and looked at after one training."""
-    return plan.sizes.num_sets * 10_000 + dissection.cost(dissect_config(plan), z_dim)
-
-
 def dissect_config(plan: Plan) -> DissectConfig:
     """Return the latent experiment of a lab; both runs edit the same numbers on the same latents."""
     sizes = plan.sizes
     return DissectConfig(
         dims=plan.dims, num_latents=sizes.num_latents, num_latents_all=sizes.num_latents_all,
-        num_prior_img=sizes.num_prior, num_scale_img=sizes.num_scale, num_jacobians=sizes.num_jacobians, seed=plan.seed,
+        num_prior_img=sizes.num_prior, num_scale_img=sizes.num_scale, num_jacobians=sizes.num_jacobians,
+        num_path_pairs=sizes.num_path_pairs, seed=plan.seed,
     )  # fmt: skip
 
 

@@ -1,13 +1,13 @@
 """The latent experiment as one piece of work: figures, chosen numbers, the atlas of all numbers, other noise, and more.
 
 Writes `dissect.json`, the PNG figures and `atlas.safetensors` (per-latent arrays) into one folder, and beside them
-one record for each further part: `jacobian.json`. Everything is a pure function of the subject and the configuration:
-twice the same gives identical files. `dissect.json` comes last, so a folder that has it is whole.
+one record for each further part, such as `jacobian.json`. Everything is a pure function of the subject and the
+configuration: twice the same gives identical files. `dissect.json` comes last, so a folder that has it is whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from .. import files, rng
 from ..errors import ConfigError
 from ..metrics.jackknife import NUM_GROUPS
 from ..progress import Progress
-from . import codes, edited, jacobian, priors, scales, summary
+from . import codes, edited, jacobian, path_measures, priors, scales, summary
 from .atlas import Numbers, base_rows, edit_rows, measure_numbers
 from .edits import Edit, parse_edit, parse_edits, spread_of, write_figures, write_grid
 from .jacobian import JacobianConfig
-from .lens import Subject
+from .lens import PartWork, Subject
 from .measures import MEASURES
+from .path_measures import PathsConfig
 
 RECORD_NAME = "dissect.json"
 ARRAYS_NAME = "atlas.safetensors"
@@ -61,6 +62,8 @@ class DissectConfig:
     """Images per scale of the whole latent."""
     num_jacobians: int = 256
     """Latents at which the Jacobian is taken."""
+    num_path_pairs: int = 64
+    """Pairs of latents joined by paths; fewer than 64 also mean fewer paths between classes."""
     seed: int = 0
     """Seed of latents, controls, picks and resamples."""
 
@@ -83,13 +86,13 @@ def check(config: DissectConfig, z_dim: int) -> DissectConfig:
     codes.check_num_codes(config.num_codes)
     least = {
         "num_latents": 2, "num_latents_all": 2, "num_prior_img": 2 * NUM_GROUPS, "num_scale_img": scales.MIN_IMG,
-        "num_jacobians": 2,
     }  # fmt: skip
     for name, num in least.items():
         if getattr(config, name) < num:
             raise ConfigError(f"{name} is {getattr(config, name)}; it must be at least {num}.")
     if config.seed < 0:
         raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
+    _parts(config)
     return config
 
 
@@ -134,7 +137,11 @@ def dissect(
     table = _lay_table(subject, config, latents)
     dims = yield from _atlas(table, folder)
     yield from _noises(table)
-    yield from _jacobian(table, folder)
+    for part in _parts(config):
+        before = table.done
+        for step in part.measure(subject, part.config, folder):
+            if isinstance(step, Progress):
+                yield table.add(before + step.done - table.done, part.name)
     record = subject.header() | _settings(config, dims) | {"interval": INTERVAL, **table.record}
     record["num_codes"] = len(table.pictured)
     record["has_given_latents"] = latents is not None
@@ -143,16 +150,18 @@ def dissect(
     yield files.read_json(folder / RECORD_NAME)
 
 
-def cost(config: DissectConfig, z_dim: int, has_features: bool = True, has_real: bool = True) -> int:
-    """Return the images that `dissect` counts, with or without a feature network and real images for it."""
+def cost(config: DissectConfig, subject: Subject) -> int:
+    """Return the images that `dissect` counts for a subject, whose real images need not have been looked at yet."""
+    z_dim, lens = subject.z_dim, subject.lens
+    has_real = lens.real is not None or subject.dataset is not None
     sets, num_dims = len(config.measured_values) + 1, config.num_dims if config.dims is None else len(config.dims)
     num_edits = len(parse_edits(config.edits, z_dim, range(num_dims))) + len(edited.group_edits(np.zeros(z_dim)))
     return (
         sets * (z_dim * config.num_latents_all + num_dims * config.num_latents)
         + edited.num_images(config.num_latents, num_edits)
-        + priors.num_images(config.num_prior_img, has_features, has_real)
+        + priors.num_images(config.num_prior_img, lens.features is not None, has_real)
         + scales.num_images(config.num_scale_img)
-        + jacobian.cost(_jacobian_config(config), z_dim)
+        + sum(part.cost(part.config, subject) for part in _parts(config))
     )
 
 
@@ -161,9 +170,7 @@ def _lay_table(subject: Subject, config: DissectConfig, latents: Tensor | None) 
     z = rng.latents(config.seed, "dissect", num, subject.z_dim)
     pictured = z[: config.num_codes] if latents is None else latents
     spread = spread_of(latents, subject.z_dim)
-    lens = subject.lens
-    total = cost(config, subject.z_dim, lens.features is not None, lens.real is not None)
-    return _Table(subject, config, z, pictured, spread, total)
+    return _Table(subject, config, z, pictured, spread, cost(config, subject))
 
 
 def _settings(config: DissectConfig, dims: tuple[int, ...]) -> dict[str, Any]:
@@ -241,12 +248,24 @@ def _noises(table: _Table) -> Iterator[Progress]:
             yield table.add(found, "scales")
 
 
-def _jacobian(table: _Table, folder: Path) -> Iterator[Progress]:
-    before = table.done
-    for step in jacobian.measure_jacobian(table.subject, _jacobian_config(table.config), folder):
-        if isinstance(step, Progress):
-            yield table.add(before + step.done - table.done, "Jacobian")
+@dataclass(frozen=True)
+class _Part:
+    """A further part of the experiment: its name for people, its work, its images, its configuration."""
+
+    name: str
+    measure: PartWork
+    cost: Callable[[Any, Subject], int]
+    config: Any
 
 
-def _jacobian_config(config: DissectConfig) -> JacobianConfig:
-    return JacobianConfig(num_latents=config.num_jacobians, seed=config.seed)
+def _parts(config: DissectConfig) -> list[_Part]:
+    """Return the parts that write records of their own, each with its share of the configuration."""
+    seed = config.seed
+    ways = JacobianConfig(num_latents=config.num_jacobians, seed=seed)
+    num = config.num_path_pairs
+    few = {"num_class_latents": min(2000, 32 * num), "num_class_paths": min(4, max(2, num // 8))}
+    between = PathsConfig(num_pairs=num, seed=seed, **few)
+    return [
+        _Part("Jacobian", jacobian.measure_jacobian, jacobian.cost, jacobian.check(ways)),
+        _Part("paths", path_measures.measure_paths, path_measures.cost, path_measures.check(between)),
+    ]

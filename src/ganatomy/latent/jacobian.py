@@ -132,15 +132,15 @@ def num_for_energy(singular: np.ndarray, share: float = ENERGY) -> np.ndarray:
     return np.where(reached[..., -1] > 0, count, 0)
 
 
-def cost(config: JacobianConfig, z_dim: int) -> int:
+def cost(config: JacobianConfig, subject: Subject) -> int:
     """Return the images that `measure_jacobian` counts: a tangent takes about as long as an image."""
-    return config.num_latents * z_dim
+    return config.num_latents * subject.z_dim
 
 
 def check(config: JacobianConfig) -> JacobianConfig:
     """Return the configuration if it is allowed; else a `ConfigError`."""
     if config.num_latents < 2:
-        raise ConfigError(f"num_latents of the Jacobian is {config.num_latents}; it must be at least 2.")
+        raise ConfigError(f"num_jacobians is {config.num_latents}; it must be at least 2.")
     return config
 
 
@@ -160,7 +160,7 @@ def measure_jacobian(subject: Subject, config: JacobianConfig, folder: Path) -> 
     """
     check(config)
     z = rng.latents(config.seed, "jacobian", config.num_latents, subject.z_dim)
-    total, done = cost(config, subject.z_dim), 0
+    total, done = cost(config, subject), 0
     found: Jacobians | None = None
     for step in look(subject.lens.G, z):
         if isinstance(step, Jacobians):

@@ -21,7 +21,7 @@ from torch import Tensor
 from .. import files, images, rng
 from ..errors import ConfigError
 from ..progress import Progress
-from . import intervals, paths
+from . import codes, intervals, paths
 from .edits import GAP_PX
 from .intervals import Array
 from .lens import Lens, Subject, Work
@@ -128,7 +128,7 @@ def measure_paths(subject: Subject, config: PathsConfig, folder: Path) -> Work:
     lens, count = subject.lens, _Count(cost(config, subject))
     record: dict[str, Any] = {**subject.header(), **asdict(config)}
     record["interval"] = f"95 % percentile bootstrap over pairs, {intervals.NUM_RESAMPLES:,} resamples"
-    mean, sd = paths.chi_moments(subject.z_dim)
+    mean, sd = codes.chi(subject.z_dim)
     record |= {"chi": {"mean": mean, "sd": sd}, "even_step": 1 / config.num_steps}
     z = rng.latents(config.seed, "paths", 2 * config.num_pairs, subject.z_dim)
     found: dict[str, dict[str, Array]] = {}
@@ -206,7 +206,7 @@ def _follow(
 def _measured(seen: Seen, points: Tensor) -> dict[str, Array]:
     """Return what is measured of paths [P, T, z_dim] whose P T images were seen: float64 [P] by name."""
     num, num_points, z_dim = points.shape
-    mean, sd = paths.chi_moments(z_dim)
+    mean, sd = codes.chi(z_dim)
     values = {"smallest_norm": (points.double().norm(dim=2).amin(dim=1).numpy() - mean) / sd}
     if seen.features is not None:
         features = seen.features.reshape(num, num_points, -1)

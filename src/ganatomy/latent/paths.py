@@ -11,7 +11,6 @@ The length of a path is that of the polyline through its images' features: the i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -163,9 +162,3 @@ def step_lengths(features: np.ndarray) -> np.ndarray:
     """Return the Euclidean distances between successive rows: features [N, T, F] -> float64 [N, T - 1]."""
     steps: np.ndarray = np.linalg.norm(np.diff(features.astype(np.float64), axis=1), axis=2)
     return steps
-
-
-def chi_moments(z_dim: int) -> tuple[float, float]:
-    """Return (mean, standard deviation) of |z| for z ~ N(0, I) with z_dim numbers: the chi distribution's."""
-    mean = math.sqrt(2) * math.exp(math.lgamma((z_dim + 1) / 2) - math.lgamma(z_dim / 2))
-    return mean, math.sqrt(z_dim - mean * mean)
