@@ -8,7 +8,7 @@ Every layer is one of two linear maps followed by one activation, on maps with t
 
 The last axis of the weights is the output, so a browser's inner loop walks both arrays in order and skips inputs that
 a ReLU has set to 0. Batch norm with its running statistics (Ioffe & Szegedy 2015, algorithm 2) is folded into the
-weights before it, in float64, and then rounded to float32. Only numpy is needed.
+weights before it, in float64, and then rounded to float32; to float16 where the page would grow too large.
 """
 
 from __future__ import annotations
@@ -101,17 +101,15 @@ class Explorer:
     directions: tuple[dict[str, Any], ...]
     """`{name, label, vector}` of directions.json, empty where the run has none."""
 
-    @property
-    def blob(self) -> str:
-        """Weights, then biases, layer after layer: float32 little-endian as base64."""
+    def blob(self, *, is_half: bool) -> str:
+        """Return weights, then biases, layer after layer: little-endian float32 or float16 as base64."""
         parts = [part.ravel() for layer in self.layers for part in (layer.weight, layer.bias)]
-        return base64.b64encode(np.concatenate(parts).astype("<f4").tobytes()).decode("ascii")
+        return base64.b64encode(np.concatenate(parts).astype("<f2" if is_half else "<f4").tobytes()).decode("ascii")
 
-    @property
-    def num_bytes(self) -> int:
-        """Length of `blob`, without making it."""
+    def num_bytes(self, *, is_half: bool) -> int:
+        """Return the length of `blob`, without making it."""
         size = sum(layer.weight.size + layer.bias.size for layer in self.layers)
-        return math.ceil(4 * size / 3) * 4
+        return math.ceil((2 if is_half else 4) * size / 3) * 4
 
     def plan(self) -> dict[str, Any]:
         """Return the record for the page's JSON."""
@@ -283,7 +281,7 @@ def directions(run: RunRecord) -> tuple[dict[str, Any], ...]:
 
     A direction is a unit vector [z_dim] to which the page adds multiples, in sigma; entries without one are left out.
     """
-    found = []
+    found: list[dict[str, Any]] = []
     for entry in run.directions.get("directions") or []:
         vector = entry.get("vector") if isinstance(entry, dict) else None
         if not isinstance(vector, list) or len(vector) != run.config.z_dim or not all(map(finite, vector)):
@@ -294,11 +292,27 @@ def directions(run: RunRecord) -> tuple[dict[str, Any], ...]:
     return tuple(found)
 
 
-def within_budget(found: Sequence[Explorer], budget: int = BUDGET_BYTES) -> tuple[list[Explorer], list[Explorer]]:
-    """Split explorers, in order, into those that fit the page together and those left out."""
+@dataclass(frozen=True)
+class Packing:
+    """Which explorers fit a page together, which are left out, and whether the weights are float16 for it."""
+
+    kept: tuple[Explorer, ...]
+    left: tuple[Explorer, ...]
+    is_half: bool
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of base64 of those kept."""
+        return sum(each.num_bytes(is_half=self.is_half) for each in self.kept)
+
+
+def pack(found: Sequence[Explorer], budget: int = BUDGET_BYTES) -> Packing:
+    """Fit explorers into a page of `budget` bytes of base64: float32 if all fit so, else float16, in order."""
+    if sum(each.num_bytes(is_half=False) for each in found) <= budget:
+        return Packing(tuple(found), (), is_half=False)
     kept: list[Explorer] = []
     left: list[Explorer] = []
     for each in found:
-        fits = sum(one.num_bytes for one in kept) + each.num_bytes <= budget
+        fits = sum(one.num_bytes(is_half=True) for one in (*kept, each)) <= budget
         (kept if fits else left).append(each)
-    return kept, left
+    return Packing(tuple(kept), tuple(left), is_half=True)

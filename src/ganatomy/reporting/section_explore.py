@@ -15,7 +15,7 @@ from ..latent.edits import CHANGE_ANCHORS
 from ..models import mlp
 from .blocks import Block, Explore, Para, Section
 from .desk import Desk
-from .explorer import BUDGET_BYTES, Explorer, explorer, within_budget
+from .explorer import BUDGET_BYTES, Packing, explorer, pack
 from .words import num
 
 LIMIT = 20.0
@@ -60,14 +60,16 @@ def is_among(sections: Iterable[Section]) -> bool:
     return any(isinstance(block, Explore) for section in sections for block in section.blocks)
 
 
-def _json(desk: Desk, found: list[Explorer]) -> Markup:
+def _json(desk: Desk, packing: Packing) -> Markup:
     """Return the page's JSON; `<` is written as an escape, so that no name can end the script element."""
-    values = dict.fromkeys(value for each in found for value in each.averages["values"])
+    values = dict.fromkeys(value for each in packing.kept for value in each.averages["values"])
+    words = {key.removeprefix("explore."): desk.words.table[key] for key in _SPOKEN}
     record = {
-        "runs": [each.plan() for each in found],
-        "words": {key.removeprefix("explore."): desk.words.table[key] for key in _SPOKEN},
+        "runs": [each.plan() for each in packing.kept],
+        "words": {**words, "join": desk.words.table["join.sentences"]},
         "anchors": CHANGE_ANCHORS,
         "slope": mlp.SLOPE,
+        "is_half": packing.is_half,
         "quick": list(values),
         "limit": max([LIMIT, *map(abs, values)]),
         "direction_limit": DIRECTION_LIMIT,
@@ -86,30 +88,22 @@ def section(desk: Desk) -> Section | None:
     A generator that would break the budget of the page is named with its size and the room that is left.
     """
     words = desk.words
-    found = [each for run in desk.records.runs if (each := explorer(run))]
-    if not found:
+    packing = pack([each for run in desk.records.runs if (each := explorer(run))])
+    if not (packing.kept or packing.left):
         return None
-    kept, left = within_budget(found)
     labels = {run.name: desk.label(run) for run in desk.records.runs}
-    free = BUDGET_BYTES - sum(each.num_bytes for each in kept)
     blocks: list[Block] = []
-    if kept:
-        most = max(len(each.z) for each in kept)
-        runs = tuple((each.run, labels[each.run]) for each in kept)
-        blobs = tuple(each.blob for each in kept)
+    if packing.kept:
+        runs = tuple((each.run, labels[each.run]) for each in packing.kept)
+        blobs = tuple(each.blob(is_half=packing.is_half) for each in packing.kept)
         blocks += [
-            Para(words("explore.lead", n=most), "lead"),
-            Explore(runs, _json(desk, kept), blobs, words("explore.markdown")),
+            Para(words("explore.lead", n=max(len(each.z) for each in packing.kept)), "lead"),
+            Explore(runs, _json(desk, packing), blobs, words("explore.markdown")),
             Para(words("explore.note"), "note"),
         ]
-    blocks += [
-        Para(
-            words(
-                "explore.left", run=labels[each.run], size=_megabytes(each.num_bytes), free=_megabytes(free),
-                budget=_megabytes(BUDGET_BYTES),
-            ),
-            "note",
-        )
-        for each in left
-    ]  # fmt: skip
+        blocks += [Para(words("explore.half"), "note")] if packing.is_half else []
+    budget, free = _megabytes(BUDGET_BYTES), _megabytes(BUDGET_BYTES - packing.num_bytes)
+    for each in packing.left:
+        size = _megabytes(each.num_bytes(is_half=True))
+        blocks.append(Para(words("explore.left", run=labels[each.run], size=size, free=free, budget=budget), "note"))
     return Section("explore", words("explore.title"), tuple(blocks))

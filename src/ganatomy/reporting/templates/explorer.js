@@ -1,7 +1,7 @@
 "use strict";
 // The explorer: a generator that runs in the page. Classic script, no dependencies, no request, nothing stored.
 // What it needs stands in the page: #explorer-data (JSON: layers, latents, words) and one #explorer-weights-N per
-// run (base64 of float32, little-endian like every browser's processor). Its only global is `ganatomyExplorer`.
+// run (base64 of float32 or float16, little-endian like every browser's processor). Its only global is `ganatomyExplorer`.
 
 (() => {
   const data = JSON.parse(document.getElementById("explorer-data").textContent);
@@ -10,12 +10,19 @@
 
   // ---- the generator -------------------------------------------------------------------------------------------
 
-  /** Decode base64 to float32. */
+  /** Decode base64 of float32 or, where the page says so, float16 to float32. */
   function floats(text) {
     const raw = atob(text.trim());
     const bytes = new Uint8Array(raw.length);
     for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
-    return new Float32Array(bytes.buffer);
+    return data.is_half ? Float32Array.from(new Uint16Array(bytes.buffer), halfToNumber) : new Float32Array(bytes.buffer);
+  }
+
+  /** IEEE 754 half precision: 1 bit of sign, 5 of exponent (bias 15), 10 of fraction. */
+  function halfToNumber(bits) {
+    const exponent = (bits >> 10) & 31, fraction = bits & 1023;
+    const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : (fraction / 1024) * 2 ** -14;
+    return bits & 0x8000 ? -size : size;
   }
 
   /**
@@ -321,8 +328,8 @@
     const { mean, sd } = run().chi, norm = Math.hypot(...z);
     const far = (norm - mean) / sd, key = state.target;
     const side = far >= 0 ? "above" : "below";
-    const numbers = { norm: digits(norm), far: Math.abs(far).toFixed(1), mean: digits(mean), sd: digits(sd), n: size() };
-    const own = isNumber(key) ? `${say("number", { name: nameOf(key), value: shown(z[Number(key)]), far: digits(Math.abs(z[Number(key)])) })} ` : "";
+    const numbers = { norm: digits(norm), far: Math.abs(far).toFixed(1), mean: digits(mean), sd: sd.toFixed(2), n: size() };
+    const own = isNumber(key) ? `${say("number", { name: nameOf(key), value: shown(z[Number(key)]), far: digits(Math.abs(z[Number(key)])) })}${say("join")}` : "";
     part("distance").textContent = own + say(side, numbers);
     part("distance").classList.toggle("far", Math.abs(far) > 3 || (isNumber(key) && Math.abs(z[Number(key)]) > 3));
   }

@@ -2,11 +2,13 @@
 
 TEXT = {
     "explore.title": "Explore: move the latent numbers yourself",
-    "explore.lead": "The generator itself runs in this page, without a network. Choose one of {n} latents of the "
+    "explore.lead": "The generator itself runs in this page, offline. Choose one of {n} latents of the "
     "experiment, then a number, and move its value; the picture, what changed and its measures follow at once. "
     "Several numbers may be set at the same time; the address of the page holds what you set, so a link keeps it.",
     "explore.markdown": "The explorer, in which the generator runs and the reader moves the latent numbers, is in the "
     "HTML file of this report.",
+    "explore.half": "So that all generators fit the page, their weights are rounded to 16 bits here: the level of a "
+    "pixel may differ by 1 or 2 of 255 from the laboratory's.",
     "explore.left": "The generator of {run} is left out of the explorer: it would take {size} MB of the page, and "
     "{free} MB of the {budget} MB for generators are free.",
     "explore.note": "Here a single picture is measured; the sections before average over many latents. Numbers of a "
@@ -18,7 +20,8 @@ TEXT = {
     "explore.latent": "Latent {n}",
     "explore.base": "Base",
     "explore.edited": "Edited",
-    "explore.difference": "Difference: red brighter, blue darker",
+    "explore.difference": "Difference",
+    "explore.colours": "red: brighter, blue: darker",
     "explore.exact": "Exact value",
     "explore.band": "99.7 % of draws",
     "explore.quick": "Values",

@@ -5,6 +5,8 @@ TEXT = {
     "explore.lead": "生成器就在本页中运行，无需联网。先从实验所用的 {n} 个潜向量中选一个，再选一维并调节其取值，"
     "图像、变化之处和各项度量会随之更新。可以同时设定多维；所设的状态保存在网页地址中，复制链接即可重现。",
     "explore.markdown": "交互式探索（生成器在网页中运行，由读者调节潜变量）见本报告的 HTML 文件。",
+    "explore.half": "为使所有生成器都能放进网页，这里的权重舍入为 16 位："
+    "像素值与实验室的结果可能相差 1 到 2 级（共 255 级）。",
     "explore.left": "{run} 的生成器未放入探索部分：它需占用 {size} MB，而留给生成器的 {budget} MB 中只剩 {free} MB。",
     "explore.note": "这里度量的是单张图像，前面各节则是大量潜变量上的平均。潜向量的每一维都取自 N(0, 1)，"
     "因此取值以标准差（σ）为单位。",
@@ -14,7 +16,8 @@ TEXT = {
     "explore.latent": "第 {n} 个潜向量",
     "explore.base": "原图",
     "explore.edited": "编辑后",
-    "explore.difference": "差异：红为变亮，蓝为变暗",
+    "explore.difference": "差异",
+    "explore.colours": "红：变亮；蓝：变暗",
     "explore.exact": "精确取值",
     "explore.band": "99.7 % 的抽样落在此",
     "explore.quick": "常用取值",
@@ -33,7 +36,7 @@ TEXT = {
     "explore.measures": "原图与编辑后图像的度量",
     "explore.brightness": "亮度",
     "explore.contrast": "对比度",
-    "explore.sharpness": "清晰度，1/px",
+    "explore.sharpness": "锐度，1/px",
     "explore.bright_share": "高亮像素",
     "explore.number": "{name} 偏离 0 达 {far} σ。",
     "explore.above": "潜向量的模长为 {norm}，比 {n} 维标准正态抽样的模长（{mean} ± {sd}）高 {far} σ。",
