@@ -306,7 +306,7 @@ class Packing:
         return sum(each.num_bytes(is_half=self.is_half) for each in self.kept)
 
 
-def pack(found: Sequence[Explorer], budget: int = BUDGET_BYTES) -> Packing:
+def pack(found: Sequence[Explorer], budget: int) -> Packing:
     """Fit explorers into a page of `budget` bytes of base64: float32 if all fit so, else float16, in order."""
     if sum(each.num_bytes(is_half=False) for each in found) <= budget:
         return Packing(tuple(found), (), is_half=False)

@@ -88,7 +88,7 @@ def section(desk: Desk) -> Section | None:
     A generator that would break the budget of the page is named with its size and the room that is left.
     """
     words = desk.words
-    packing = pack([each for run in desk.records.runs if (each := explorer(run))])
+    packing = pack([each for run in desk.records.runs if (each := explorer(run))], BUDGET_BYTES)
     if not (packing.kept or packing.left):
         return None
     labels = {run.name: desk.label(run) for run in desk.records.runs}
