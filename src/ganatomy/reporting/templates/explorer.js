@@ -504,7 +504,7 @@
     showRun();
     schedule();
     part("notice").textContent = ignored.length ? say("ignored", { items: ignored.join(", ") }) : "";
-    root.closest("section").scrollIntoView();
+    root.closest("section").scrollIntoView({ behavior: "instant" });
   }
 
   root.addEventListener("change", (event) => {
