@@ -416,24 +416,33 @@
   }
 
   function showEdits() {
-    const items = [...state.edits].map(([key, value]) => {
-      const select = make("button", { type: "button", onclick: () => choose(key), ...pressed(key === state.target) }, amountOf(key, value));
-      const remove = make("button", { type: "button", class: "remove", "aria-label": say("remove", { name: nameOf(key) }), onclick: () => {
-        dropEdit(key);
-        part("value").focus();
-      } }, "\u00d7");
-      return make("li", {}, select, remove);
-    });
-    part("edits").replaceChildren(...items);
-    part("none").hidden = items.length > 0;
-    part("reset").hidden = items.length === 0;
+    replace(part("edits"), ...[...state.edits.keys()].map((key) => [key, () => makeEdit(key), {}]));
+    for (const item of part("edits").children) {
+      const key = item.dataset.key, select = item.firstChild;
+      select.textContent = amountOf(key, state.edits.get(key));
+      select.setAttribute("aria-pressed", String(key === state.target));
+    }
+    part("none").hidden = state.edits.size > 0;
+    part("reset").hidden = state.edits.size === 0;
+  }
+
+  function makeEdit(key) {
+    const drop = () => {
+      dropEdit(key);
+      part("value").focus();
+    };
+    const label = say("remove", { name: nameOf(key) });
+    return make("li", {}, make("button", { type: "button", onclick: () => choose(key) }),
+      make("button", { type: "button", class: "remove", "aria-label": label, onclick: drop }, "\u00d7"));
   }
 
   /** The atlas of this number: what its values do on average. */
   function showAverages() {
     const key = state.target, known = run().averages, isKnown = isNumber(key) && Boolean(known.visible_share);
     part("averages").hidden = !isKnown;
-    if (!isKnown) return;
+    const shownNow = `${state.run} ${key} ${known.values.indexOf(state.edits.get(key))}`;
+    if (!isKnown || part("averages").dataset.shown === shownNow) return;
+    part("averages").dataset.shown = shownNow;
     part("averages-title").textContent = say("averages", { name: nameOf(key), n: known.n });
     const rows = known.values.map((value, k) => {
       const cells = [known.visible_share, known.class_flip].map((table) => make("td", {}, table ? percent(table[k][Number(key)]) : "\u2013"));
