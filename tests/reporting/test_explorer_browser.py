@@ -23,12 +23,13 @@ from ganatomy.latent import edits, measures
 from ganatomy.latent.attributes import brightness
 from ganatomy.models.generate import generate
 from ganatomy.reporting import page
+from ganatomy.reporting.explorer import BUDGET_BYTES, explorer, pack
+from ganatomy.reporting.records import read_run
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[dev]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
-    pytest.mark.filterwarnings("default"),
 ]
 
 GO_TO = """async (hash) => {
@@ -97,6 +98,7 @@ def colour(tmp_path_factory) -> Made:
     run = write_run(tmp_path_factory.mktemp("colour") / "dcgan-s0", "dcgan", z_dim=9, dims=(2,), variant=variant,
                     num_pictures=2)  # fmt: skip
     generators = {"dcgan-s0": add_generator(run)}
+    assert pack([explorer(read_run(run))], BUDGET_BYTES).is_half
     return Made(page.render([run], lang="zh").html, generators, (3, 20, 36), 9)
 
 

@@ -382,6 +382,7 @@
     slider.value = value;
     slider.setAttribute("aria-valuetext", amountOf(key, value));
     part("target").textContent = nameOf(key);
+    root.querySelector(".value-row").classList.toggle("along", !isNumber(key));
     if (document.activeElement !== part("exact")) part("exact").value = short(value);
     part("exact").min = -limit;
     part("exact").max = limit;
