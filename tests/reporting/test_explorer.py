@@ -167,19 +167,29 @@ def own(run, tmp_path) -> Path:
     return Path(shutil.copytree(run, tmp_path / "gan-s0"))
 
 
-def test_an_explorer_takes_the_first_latents_and_the_newest_snapshot(own):
-    older = lively_generator(config_of(own), seed=5).state_dict()
-    save_file(dict(older), own / "snapshots" / "G_ema-000090000.safetensors")
+def test_an_explorer_takes_the_first_latents(own):
     found = explorer.explorer(read_run(own))
     assert found.z.shape == (16, 7)
     assert np.array_equal(found.z, rng.latents(0, "explorer-test", 20, 7).numpy()[:16])
     assert np.array_equal(np.array(found.plan()["z"], np.float32), found.z)
-    newest = lively_generator(config_of(own)).state_dict()
-    assert np.array_equal(found.layers[0].weight, newest["fc1.weight"].numpy().T)
     assert found.dims == (2, 5)
     assert len(found.ranked) == 7
     save_file({"all/z": torch.ones(3, 7)}, own / "dissect" / "atlas.safetensors")
     assert explorer.explorer(read_run(own)).z.tolist() == np.ones((3, 7)).tolist()
+
+
+def test_an_explorer_runs_the_dissected_snapshot_else_the_newest(own):
+    """dissect.json of the fixture is of 180,000 images."""
+
+    def fc1(seed: int) -> np.ndarray:
+        return lively_generator(config_of(own), seed).state_dict()["fc1.weight"].numpy().T
+
+    for seed, nimg in ((5, 90_000), (6, 270_000)):
+        state = dict(lively_generator(config_of(own), seed).state_dict())
+        save_file(state, own / "snapshots" / f"G_ema-{nimg:09d}.safetensors")
+    assert np.array_equal(explorer.explorer(read_run(own)).layers[0].weight, fc1(0))
+    (own / "snapshots" / "G_ema-000180000.safetensors").unlink()
+    assert np.array_equal(explorer.explorer(read_run(own)).layers[0].weight, fc1(6))
 
 
 @pytest.mark.parametrize("missing", ["snapshots", "dissect", "dissect/atlas.safetensors"])

@@ -1,4 +1,4 @@
-"""Generators for the page: the newest snapshot of a run as a short list of layers that a browser computes.
+"""Generators for the page: the dissected snapshot of a run as a short list of layers that a browser computes.
 
 Every layer is one of two linear maps followed by one activation, on maps with the channels last:
 
@@ -222,9 +222,11 @@ def activate(kind: str, y: np.ndarray) -> np.ndarray:
 
 
 def snapshot(run: RunRecord) -> Path | None:
-    """Return the newest generator of a run, averaged over training; None where there is none."""
-    found = [(int(m[1]), path) for path in (run.folder / "snapshots").glob("*") if (m := _SNAPSHOT.match(path.name))]
-    return max(found)[1] if found else None
+    """Return the averaged generator that was dissected, else the newest one; None where no snapshot is kept."""
+    paths = (run.folder / "snapshots").glob("*")
+    found = {int(match[1]): path for path in paths if (match := _SNAPSHOT.match(path.name))}
+    dissected = (run.dissect or {}).get("nimg")
+    return found.get(dissected if isinstance(dissected, int) else -1) or (found[max(found)] if found else None)
 
 
 def explorer(run: RunRecord) -> Explorer | None:
