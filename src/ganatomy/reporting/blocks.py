@@ -251,7 +251,21 @@ class Banner:
     """The program's own reason."""
 
 
-Block = Figure | Table | Para | Heading | Facts | Claims
+@dataclass(frozen=True)
+class Explore:
+    """The explorer: generators that run in the page."""
+
+    runs: tuple[tuple[str, str], ...]
+    """Name and label of each run, in the order of `blobs`."""
+    data: Markup
+    """JSON of everything but the weights, safe inside a script element."""
+    blobs: tuple[str, ...]
+    """Weights of each run as base64."""
+    twin: str
+    """What the Markdown twin says instead."""
+
+
+Block = Figure | Table | Para | Heading | Facts | Claims | Explore
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,11 @@ class RunRecord:
         return _optional(self.folder / "dissect" / "dissect.json")
 
     @cached_property
+    def directions(self) -> dict[str, Any]:
+        """dissect/directions.json, empty where directions were not looked for."""
+        return _optional(self.folder / "dissect" / "directions.json") or {}
+
+    @cached_property
     def health(self) -> dict[str, Any] | None:
         """health.json."""
         return _optional(self.folder / "health.json")

@@ -1,0 +1,109 @@
+"""The explorer as a section: generators that run in the page, moved by the reader."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+
+from markupsafe import Markup
+
+from ..latent.edits import CHANGE_ANCHORS
+from ..models import mlp
+from .blocks import Block, Explore, Para, Section
+from .desk import Desk
+from .explorer import BUDGET_BYTES, Packing, explorer, pack
+from .words import num
+
+LIMIT = 20.0
+"""How far a number may be set from 0; further where the experiment went further."""
+DIRECTION_LIMIT = 5.0
+"""How far a latent may be moved along a direction, in sigma."""
+
+_SPOKEN = (
+    "explore.latent",
+    "explore.own",
+    "explore.zero",
+    "explore.none",
+    "explore.remove",
+    "explore.number",
+    "explore.above",
+    "explore.below",
+    "explore.averages",
+    "explore.ignored",
+    "explore.live",
+)
+"""Sentences that the script fills in itself."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """The page's script and the source expression that allows it in the page's policy."""
+
+    text: Markup
+    source: str
+    """`sha256-...`, see Content Security Policy Level 3, section 2.3.1."""
+
+
+def script() -> Script:
+    """Return the explorer's script for an inline element: its bytes must stay as they are for the hash to hold."""
+    text = resources.files("ganatomy.reporting").joinpath("templates", "explorer.js").read_text(encoding="utf-8")
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return Script(Markup(text), "sha256-" + base64.b64encode(digest).decode("ascii"))
+
+
+def is_among(sections: Iterable[Section]) -> bool:
+    """Whether any section holds the explorer; pages without it have no script at all."""
+    return any(isinstance(block, Explore) for section in sections for block in section.blocks)
+
+
+def _json(desk: Desk, packing: Packing) -> Markup:
+    """Return the page's JSON; `<` is written as an escape, so that no name can end the script element."""
+    values = dict.fromkeys(value for each in packing.kept for value in each.averages["values"])
+    words = {key.removeprefix("explore."): desk.words.table[key] for key in _SPOKEN}
+    record = {
+        "runs": [each.plan() for each in packing.kept],
+        "words": {**words, "join": desk.words.table["join.sentences"]},
+        "anchors": CHANGE_ANCHORS,
+        "slope": mlp.SLOPE,
+        "is_half": packing.is_half,
+        "quick": list(values),
+        "limit": max([LIMIT, *map(abs, values)]),
+        "direction_limit": DIRECTION_LIMIT,
+    }
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def _megabytes(num_bytes: int) -> str:
+    return num(num_bytes / 1e6, 2)
+
+
+def section(desk: Desk) -> Section | None:
+    """Return the explorer of all runs that have one, None where none has.
+
+    A generator that would break the budget of the page is named with its size and the room that is left.
+    """
+    words = desk.words
+    packing = pack([each for run in desk.records.runs if (each := explorer(run))], BUDGET_BYTES)
+    if not (packing.kept or packing.left):
+        return None
+    labels = {run.name: desk.label(run) for run in desk.records.runs}
+    blocks: list[Block] = []
+    if packing.kept:
+        runs = tuple((each.run, labels[each.run]) for each in packing.kept)
+        blobs = tuple(each.blob(is_half=packing.is_half) for each in packing.kept)
+        blocks += [
+            Para(words("explore.lead", n=max(len(each.z) for each in packing.kept)), "lead"),
+            Explore(runs, _json(desk, packing), blobs, words("explore.markdown")),
+            Para(words("explore.note"), "note"),
+        ]
+        blocks += [Para(words("explore.half"), "note")] if packing.is_half else []
+    budget, free = _megabytes(BUDGET_BYTES), _megabytes(BUDGET_BYTES - packing.num_bytes)
+    for each in packing.left:
+        size = _megabytes(each.num_bytes(is_half=True))
+        blocks.append(Para(words("explore.left", run=labels[each.run], size=size, free=free, budget=budget), "note"))
+    return Section("explore", words("explore.title"), tuple(blocks))
