@@ -48,18 +48,19 @@ def measure_effects(
         read: reads the traits of the images of latents.
         z: float32 [N, z_dim], the same latents for all directions.
         vectors: float64 [D, z_dim], unit directions (or basis vectors).
-        sd: float64 [A], standard deviation of each trait over the prior, above 0.
+        sd: float64 [A], standard deviation of each trait over the prior; the effects on one without any are NaN.
         seed: of the bootstrap, which all directions share.
         block: latents looked at together, at most.
 
     Yields:
         After every direction the images it took, 2 N; last the `Effects`.
     """
+    unit = 2 * np.where(sd > 0, sd, np.nan)[:, None]
     changes = np.empty((len(sd), len(vectors), len(z)))
     for index, vector in enumerate(torch.from_numpy(vectors.astype(np.float32))):
         ends = torch.cat([z + vector, z - vector])
         values = np.concatenate([read(part) for part in ends.split(block)], axis=1)
-        changes[:, index] = (values[:, : len(z)] - values[:, len(z) :]) / (2 * sd[:, None])
+        changes[:, index] = (values[:, : len(z)] - values[:, len(z) :]) / unit
         yield 2 * len(z)
     means = weighted_means(changes, bootstrap_weights(seed, "directions", len(z)))
     lo, hi = percentile_interval(means)

@@ -203,15 +203,17 @@ def _slope(x: Tensor, y: Tensor) -> Tensor:
 def _error_angle(x: Tensor, y: Tensor, slope: Tensor) -> float:
     """Return the angle in degrees that the true direction exceeds in 5 % of all draws.
 
-    The coefficients' covariance holds for residuals of unequal size (White 1980, with n / (n - p)). Its part across
-    the direction gives a weighted sum of chi squares for the squared error, taken for one chi square of the same mean
-    and variance (Satterthwaite 1946), with its 95 % point by Wilson & Hilferty 1931.
+    The coefficients' covariance holds for residuals of unequal size (HC3, MacKinnon & White 1985). Its part across the
+    direction gives a weighted sum of chi squares for the squared error, taken for one chi square of the same mean and
+    variance (Satterthwaite 1946), with its 95 % point by Wilson & Hilferty 1931. The fitted slope is the hypotenuse:
+    the true one is shorter. 90 degrees: the draw does not even tell the half space.
     """
     centred = x - x.mean(dim=0)
     residual = y - y.mean() - centred @ slope
     inverse = torch.linalg.inv(centred.T @ centred)
-    scores = centred * residual[:, None]
-    covariance = inverse @ (scores.T @ scores) @ inverse * (len(y) / (len(y) - x.shape[1] - 1))
+    leverage = (centred @ inverse * centred).sum(dim=1) + 1 / len(y)
+    scores = centred * (residual / (1 - leverage))[:, None]
+    covariance = inverse @ (scores.T @ scores) @ inverse
     unit = slope / slope.norm()
     across = torch.eye(len(unit), dtype=torch.float64) - torch.outer(unit, unit)
     covariance = across @ covariance @ across
@@ -220,4 +222,4 @@ def _error_angle(x: Tensor, y: Tensor, slope: Tensor) -> float:
         return 0.0
     spread = 2 * square / (9 * mean**2)  # 2 / (9 degrees of freedom)
     point = mean * (1 - spread + 1.6448536 * math.sqrt(spread)) ** 3
-    return math.degrees(math.atan2(math.sqrt(point), float(slope.norm())))
+    return math.degrees(math.asin(min(1.0, math.sqrt(point) / float(slope.norm()))))
