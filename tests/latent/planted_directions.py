@@ -17,19 +17,23 @@ def rows_of_rotation(num, z_dim, seed):
 
 
 class RotatedAtelier(nn.Module):
-    """Drawings of one class with factors Phi(R z): factor number i hangs on row i of R alone."""
+    """Drawings with factors Phi(R z): factor number i hangs on row i of R alone.
 
-    def __init__(self, label, z_dim=20, seed=0):
+    Of two labels, row 9 of R decides: the first where it is positive.
+    """
+
+    def __init__(self, *labels, z_dim=20, seed=0):
         super().__init__()
-        self.label = label
-        self.rotation = rows_of_rotation(NUM_FACTORS, z_dim, seed)
+        self.labels = labels
+        self.rotation = rows_of_rotation(NUM_FACTORS + 1, z_dim, seed)
         self.weight = nn.Parameter(torch.from_numpy(self.rotation), requires_grad=False)
         self.eval()
 
     def forward(self, z: Tensor) -> Tensor:
-        factors = torch.special.ndtr(z.double() @ self.weight.T).float().numpy()
-        img_u8 = torch.from_numpy(atelier.render(np.full(len(z), self.label), factors))
-        return images.to_float(img_u8[:, None])
+        turned = z.double() @ self.weight.T
+        factors = torch.special.ndtr(turned[:, :NUM_FACTORS]).float().numpy()
+        labels = np.where(turned[:, NUM_FACTORS].numpy() > 0, self.labels[0], self.labels[-1])
+        return images.to_float(torch.from_numpy(atelier.render(labels, factors))[:, None])
 
 
 class Shifting(nn.Module):

@@ -62,6 +62,10 @@ def measure_effects(
         values = np.concatenate([read(part) for part in ends.split(block)], axis=1)
         changes[:, index] = (values[:, : len(z)] - values[:, len(z) :]) / unit
         yield 2 * len(z)
+    if changes.size == 0:  # images that are all alike have no trait to measure
+        nothing = np.empty(changes.shape[:2])
+        yield Effects(nothing, nothing, nothing)
+        return
     means = weighted_means(changes, bootstrap_weights(seed, "directions", len(z)))
     lo, hi = percentile_interval(means)
     yield Effects(means[0], lo, hi)

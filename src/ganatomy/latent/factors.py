@@ -3,7 +3,7 @@
 A reader is learnt from drawings whose factors are known, and knows nothing of generators. Kernel ridge regression
 (Murphy 2012, section 14.4.3) with the Matern 5/2 kernel (Rasmussen & Williams 2006, eq. 4.17) on the first principal
 coordinates of the pixels: on 500 other drawings it explains at least 99 % of every factor of every class (the factor
-head of `atelier-v1`: 97 %), but 90 % of a dress's sleeve, whose first third changes no pixel. With noise of 10 levels
+head of `atelier-v1`: 97 %), but 89 % of a dress's sleeve, whose first third changes no pixel. With noise of 10 levels
 in the pixels it is 95 %; what it reads from a picture unlike all drawings means nothing.
 """
 
