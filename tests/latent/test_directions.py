@@ -11,7 +11,7 @@ import pytest
 import torch
 from planted import BRIGHT, SHAPE, Brightness, NoClasses, Planted
 from planted import Z_DIM as PLANTED_DIM
-from planted_directions import NUM_FACTORS, OfLayers, RotatedAtelier, Shifting, subject
+from planted_directions import OfLayers, RotatedAtelier, Shifting, subject
 from torch import nn
 
 from ganatomy import images, rng
@@ -19,6 +19,7 @@ from ganatomy.datasets import atelier
 from ganatomy.errors import ConfigError
 from ganatomy.latent.directions import DirectionsConfig, check_directions, cost, measure_directions
 from ganatomy.metrics.features import load_features
+from ganatomy.models import dcgan
 from ganatomy.models.generate import generate
 from ganatomy.progress import Progress
 
@@ -75,7 +76,7 @@ def test_the_record_says_what_was_found(done):
         assert all(value == round(value, 6) for value in row["vector"])
     for row in (*of_kind(record, "svd"), *of_kind(record, "pca")):
         assert 0 < row["share"] < 1
-        assert row["r2"] is None
+        assert (row["r2"] is None) == (row["kind"] == "svd")
         assert max(row["vector"], key=abs) > 0
     for row in of_kind(record, "attribute"):
         assert row["share"] is None
@@ -160,6 +161,18 @@ def test_a_shifting_generator(tmp_path):
     assert place["vector"][Shifting.shift] > 0.999
     assert place["names"] == "position_x"
     assert list(record["left_out"]) == ["position_y"]
+
+
+def test_a_network_of_the_registry_in_colour(tmp_path):
+    """DCGAN: a transposed convolution first, batch norm before the nonlinearity, three channels."""
+    with rng.torch_seeded(0, "test"):
+        G = dcgan.Generator(8, (3, 12, 12)).apply(dcgan.init_normal)
+    record = run(subject(G.eval(), 8), SMALL, tmp_path)
+    assert [row["name"] for row in record["directions"][:5]] == ["svd-0", "svd-1", "pca-0", "pca-1", "pca-2"]
+    assert images.read_png(tmp_path / "directions-svd.png").shape == (2 * 14 - 2, 2 * (3 * 14 - 2) + 10, 3)
+    for row in of_kind(record, "pca"):
+        assert row["reliability"] > 0.9
+        assert row["r2"] > 0.5
 
 
 def test_a_class_that_no_image_has_is_left_out(tmp_path):

@@ -40,9 +40,7 @@ def test_what_no_pixel_shows_is_not_read():
 
 def test_each_picture_is_read_by_the_reader_of_its_class():
     shirts, boots = drawings(T_SHIRT, 3)[0], drawings(BOOT, 2)[0]
-    values = read_factors(
-        torch.cat([shirts[:1], boots, shirts[1:]]), np.array([T_SHIRT, BOOT, BOOT, T_SHIRT, T_SHIRT])
-    )
+    values = read_factors(torch.cat([shirts[:1], boots, shirts[1:]]), np.array([T_SHIRT, BOOT, BOOT, T_SHIRT, T_SHIRT]))
     assert values.shape == (5, 9)
     np.testing.assert_allclose(values[[0, 3, 4]], factor_reader(T_SHIRT, 28, 28).read(shirts), atol=1e-6)
     np.testing.assert_allclose(values[1:3], factor_reader(BOOT, 28, 28).read(boots), atol=1e-6)

@@ -98,6 +98,31 @@ def test_another_draw_of_the_randomised_pca_changes_nothing_that_counts():
     np.testing.assert_allclose(spaces[0].vectors, spaces[1].vectors, atol=1e-4)
 
 
+def test_weights_and_activations_of_low_rank_have_no_more_directions():
+    layer = linear()
+    with torch.no_grad():
+        layer.weight[:, 2:] = 0.0
+    space = finding.closed_form(layer, 5)
+    assert space.vectors.shape == (2, Z_DIM)
+    np.testing.assert_allclose(space.vectors[:, 2:], 0, atol=1e-12)
+    z = rng.latents(0, "test", 200, Z_DIM)
+    with torch.inference_mode():
+        activations = layer(z)
+    assert finding.principal(activations, z, 5, seed=0).vectors.shape == (2, Z_DIM)
+    assert finding.principal(torch.ones(200, 30), z, 5, seed=0).vectors.shape == (0, Z_DIM)
+    with torch.no_grad():
+        layer.weight.zero_()
+    assert finding.closed_form(layer, 5).vectors.shape == (0, Z_DIM)
+
+
+def test_coordinates_rise_along_their_vectors():
+    z = rng.latents(0, "test", 2000, Z_DIM)
+    with torch.inference_mode():
+        space = finding.principal(linear(40)(z), z, 3, seed=0)
+    for vector, coordinate in zip(space.vectors, space.coordinates.T):
+        assert np.corrcoef(z.double().numpy() @ vector, coordinate)[0, 1] > 0.9
+
+
 def activations_of(G, z):
     layer = finding.first_layer(G, z.shape[1])
     with finding.first_activations(G, layer) as parts:

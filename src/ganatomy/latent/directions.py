@@ -220,11 +220,20 @@ def _from_layer(subject: Subject, config: DirectionsConfig, prior: Prior) -> lis
     if prior.activations is not None:
         space = finding.principal(prior.activations, prior.z, config.num_pca, config.seed)
         found.append(("pca", "sd", space))
-    return [
-        Direction(f"{kind}-{i}", kind, i, vector, None, {"share": float(space.share[i]), size: float(space.sizes[i])})
-        for kind, size, space in found
-        for i, vector in enumerate(_rounded(space.vectors))
-    ]
+    directions = []
+    for kind, size, space in found:
+        for i, vector in enumerate(_rounded(space.vectors)):
+            facts: dict[str, Any] = {"share": float(space.share[i]), size: float(space.sizes[i])}
+            if space.coordinates is not None:
+                # The coordinate regressed on z has the direction of z regressed on it, for z has no correlations.
+                facts |= _fit_facts(finding.regress(prior.z, space.coordinates[:, i]))
+            directions.append(Direction(f"{kind}-{i}", kind, i, vector, None, facts))
+    return directions
+
+
+def _fit_facts(fit: finding.Fit | None) -> dict[str, Any]:
+    """Return what the record says of a regression."""
+    return {"r2": fit.r2, "reliability": fit.reliability, "error_deg": fit.error_deg} if fit else {}
 
 
 def _from_traits(
@@ -244,10 +253,7 @@ def _from_traits(
         elif fit is None:
             missing[trait.name] = "defined in too few images, or the same in all of them"
         else:
-            facts = {
-                "r2": fit.r2, "reliability": fit.reliability, "error_deg": fit.error_deg, "slope": fit.slope,
-                "num": fit.num,
-            }  # fmt: skip
+            facts = {**_fit_facts(fit), "slope": fit.slope, "num": fit.num}
             vector = _rounded(fit.vector)
             directions.append(Direction(trait.name, trait.kind, places[trait.kind], vector, len(kept), facts))
             places[trait.kind] += 1

@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from .. import rng
 from .intervals import Array
 
+LEAST_SIZE = 1e-6
+"""Directions of a smaller size, as a share of the largest, are rounding and are left out."""
 EXTRA, NUM_ITERATIONS = 10, 8
 """Columns and power iterations beyond the components asked for, of the randomised PCA."""
 
@@ -35,7 +37,9 @@ class Subspace:
     share: Array
     """float64 [K]: share of the squared weights (closed form) or of the activations' variance (PCA), 0 to 1."""
     sizes: Array
-    """float64 [K]: singular value (closed form) or standard deviation of the coordinate (PCA)."""
+    """float64 [K], above 0: singular value (closed form) or standard deviation of the coordinate (PCA)."""
+    coordinates: Array | None = None
+    """float64 [N, K]: of the latents (PCA), with the sign of the vectors."""
 
 
 def first_layer(G: nn.Module, z_dim: int) -> nn.Linear | nn.ConvTranspose2d | None:
@@ -64,13 +68,19 @@ def closed_form(layer: nn.Linear | nn.ConvTranspose2d, num: int) -> Subspace:
 
     Args:
         layer: from `first_layer`.
-        num: directions, at most; there are no more than z_dim or outputs.
+        num: directions, at most; there are no more than the weight's rank.
     """
     weight = layer.weight.detach().cpu().double()
     matrix = weight.T if isinstance(layer, nn.Linear) else weight.flatten(1)  # [z_dim, outputs]
     vectors, values, _ = torch.linalg.svd(matrix, full_matrices=False)
-    share = values.square() / values.square().sum()
-    return Subspace(fix_signs(vectors.T[:num].numpy()), share[:num].numpy(), values[:num].numpy())
+    num = min(num, _rank(values))
+    share = values[:num].square() / values.square().sum()
+    return Subspace(fix_signs(vectors.T[:num].numpy()), share.numpy(), values[:num].numpy())
+
+
+def _rank(values: Tensor) -> int:
+    """Return how many of falling singular values [K] are more than rounding."""
+    return int((values > LEAST_SIZE * values.max()).sum())
 
 
 @contextmanager
@@ -126,20 +136,22 @@ def principal(activations: Tensor, z: Tensor, num: int, seed: int) -> Subspace:
     Args:
         activations: float32 [N, A].
         z: float32 [N, z_dim], their latents.
-        num: components, at most; there are no more than z_dim or A.
+        num: components, at most; there are no more than the activations' rank.
         seed: of the draw.
     """
-    num = min(num, z.shape[1], *activations.shape)
     columns = min(num + EXTRA, *activations.shape)
     with rng.torch_seeded(seed, "directions-pca"):
         left, values, _ = torch.pca_lowrank(activations, q=columns, niter=NUM_ITERATIONS)
+    num = min(num, _rank(values))
     total = activations.var(dim=0).double().sum()
     variance = values[:num].double().square() / (len(z) - 1)
     coordinates = left[:, :num].double() * values[:num].double()
     centred = z.double() - z.double().mean(dim=0)
     fitted = torch.linalg.lstsq(coordinates, centred).solution  # [num, z_dim]
-    unit = fitted / fitted.norm(dim=1, keepdim=True)
-    return Subspace(fix_signs(unit.numpy()), (variance / total).numpy(), variance.sqrt().numpy())
+    unit = (fitted / fitted.norm(dim=1, keepdim=True)).numpy()
+    vectors = fix_signs(unit)
+    signs = np.sign((vectors * unit).sum(axis=1))
+    return Subspace(vectors, (variance / total).numpy(), variance.sqrt().numpy(), coordinates.numpy() * signs)
 
 
 @dataclass(frozen=True, eq=False)
