@@ -279,5 +279,8 @@ def test_two_classes_are_told_apart_and_each_is_read_by_its_own(tmp_path):
     assert list(found) == applying(*labels)
     assert min(found.values()) >= 0.95, found
     counts = {row["name"]: row["num"] for row in record["attributes"]}
+    defined = dict(zip(counts, table(record, "defined")))
     assert counts["factor:width"] == 3072
+    assert (defined["factor:width"] == 1).all()
+    assert (defined["factor:sleeve"] < 0.7).all()
     assert 1300 < counts["factor:sleeve"] < 1772  # half of them have sleeves; 5 sd are 139

@@ -1,5 +1,7 @@
 """Effects of moving along directions against closed forms, and the names that follow from them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from planted import BRIGHT, IGNORED, Planted
@@ -46,20 +48,24 @@ def test_undefined_ends_are_left_out():
     effects = effects_of(read, np.eye(Z_DIM)[:1], [1.0, 1.0])
     assert effects.change[0, 0] == pytest.approx(1, abs=1e-6)
     assert np.isnan(effects.change[1, 0])
-    assert name_effects(effects, ["first", "never"]) == ["first"]
+    np.testing.assert_allclose(effects.defined[:, 0], [(rng.latents(0, "test", 600, 4)[:, 1] <= 0).double().mean(), 0])
 
 
 def plain(change, half=0.01):
     change = np.array(change, float)
-    return Effects(change, change - half, change + half)
+    return Effects(change, change - half, change + half, np.ones(change.shape))
 
 
 def test_a_name_needs_a_sure_effect_of_some_size():
     effects = plain([[0.5, 0.1, -0.9, 0.19], [0.4, 0.05, 0.3, 0.0]])
     assert name_effects(effects, ["a", "b"]) == ["a", None, "a", None]
     assert name_effects(effects, ["a", "b"], threshold=0.1) == ["a", "a", "a", "a"]
-    unsure = Effects(effects.change, np.array([[-0.1] * 4, [0.3] * 4]), np.array([[1.0] * 4, [0.5] * 4]))
+    unsure = Effects(
+        effects.change, np.array([[-0.1] * 4, [0.3] * 4]), np.array([[1.0] * 4, [0.5] * 4]), effects.defined
+    )
     assert name_effects(unsure, ["a", "b"]) == ["b", None, "b", None]
+    rare = dataclasses.replace(effects, defined=np.array([[0.49] * 4, [0.5] * 4]))
+    assert name_effects(rare, ["a", "b"]) == ["b", None, "b", None]
     assert name_effects(plain(np.empty((0, 2))), []) == [None, None]
 
 

@@ -2,6 +2,9 @@
 
 Writes `directions.json` and one picture per kind of direction. Everything is a pure function of generator, feature
 network and configuration: twice the same gives identical files.
+
+Attributes and class probabilities are entangled by what they are: a bag is wider than a boot. Only the factors of
+`atelier` are drawn independently, so only between them is entanglement the generator's own doing.
 """
 
 from __future__ import annotations
@@ -305,7 +308,8 @@ def _tables(
         "directions": rows,
         "entanglement": {
             "attributes": traits, "directions": names, "change": _plain(effects.change), "lo": _plain(effects.lo),
-            "hi": _plain(effects.hi), "normalised": _plain(normalised), "offdiagonal": apart,
+            "hi": _plain(effects.hi), "defined": _plain(effects.defined), "normalised": _plain(normalised),
+            "offdiagonal": apart,
         },
         "cosines": {
             "directions": names, "matrix": _plain(vectors @ vectors.T) if rows else [],

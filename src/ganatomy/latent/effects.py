@@ -12,10 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .intervals import Array, bootstrap_weights, percentile_interval, weighted_means
+from .intervals import Array, bootstrap_weights, num_defined, percentile_interval, weighted_means
 
 NAME_THRESHOLD = 0.2
 """Least effect that gives a direction its name, in standard deviations of the trait per sigma: 4 % of its variance."""
+
+LEAST_DEFINED = 0.5
+"""Least share of latents with the trait at both ends for it to give a name: a few shoes' heels name no direction."""
 
 Read = Callable[[Tensor], Array]
 """Latents [N, z_dim] -> traits float64 [A, N], NaN where not defined."""
@@ -31,6 +34,8 @@ class Effects:
     """float64 [A, D], lower end of the 95 % percentile bootstrap interval over latents."""
     hi: Array
     """float64 [A, D], its upper end."""
+    defined: Array
+    """float64 [A, D], share of latents whose images at both ends have the trait; the others are left out."""
 
     @property
     def is_sure(self) -> np.ndarray:
@@ -64,18 +69,18 @@ def measure_effects(
         yield 2 * len(z)
     if changes.size == 0:  # images that are all alike have no trait to measure
         nothing = np.empty(changes.shape[:2])
-        yield Effects(nothing, nothing, nothing)
+        yield Effects(nothing, nothing, nothing, nothing)
         return
     means = weighted_means(changes, bootstrap_weights(seed, "directions", len(z)))
     lo, hi = percentile_interval(means)
-    yield Effects(means[0], lo, hi)
+    yield Effects(means[0], lo, hi, num_defined(changes) / len(z))
 
 
 def name_effects(effects: Effects, traits: Sequence[str], threshold: float = NAME_THRESHOLD) -> list[str | None]:
     """Return the trait that each direction moves most, or None.
 
-    A trait counts only where its interval excludes 0 and the mean change is at least `threshold` standard deviations
-    per sigma, up or down.
+    A trait counts only where its interval excludes 0, the mean change is at least `threshold` standard deviations per
+    sigma, up or down, and at least half of the latents have it at both ends.
 
     Args:
         effects: of A traits and D directions.
@@ -85,7 +90,7 @@ def name_effects(effects: Effects, traits: Sequence[str], threshold: float = NAM
     Returns:
         D names or Nones.
     """
-    size = np.where(effects.is_sure, np.abs(effects.change), 0.0)
+    size = np.where(effects.is_sure & (effects.defined >= LEAST_DEFINED), np.abs(effects.change), 0.0)
     return [traits[row.argmax()] if len(row) and row.max() >= threshold else None for row in size.T]
 
 
