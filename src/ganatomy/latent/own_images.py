@@ -39,8 +39,9 @@ def read_own(path: Path, img_shape: tuple[int, int, int]) -> tuple[Tensor, tuple
             generator of grey images; the text names sizes and what to do.
     """
     path = Path(path)
+    left_out: tuple[str, ...] = ()
     if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES:
-        pictures, left_out = [_read_picture(path)], ()
+        pictures = [_read_picture(path)]
         _check_sizes(path, {pictures[0].shape[:2]}, size_words((pictures[0].shape[0], pictures[0].shape[1])), img_shape)
     else:
         survey = next(record for record in survey_path(path, Fitting()) if isinstance(record, Survey))

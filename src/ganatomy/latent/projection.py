@@ -112,9 +112,7 @@ class Inverted:
         return Inverted(**{field.name: getattr(self, field.name)[start:stop] for field in fields(self)})
 
 
-def invert(
-    G: nn.Module, z_dim: int, target_u8: Tensor, search: Search, seed: int = 0
-) -> Iterator[Progress | Inverted]:
+def invert(G: nn.Module, z_dim: int, target_u8: Tensor, search: Search, seed: int = 0) -> Iterator[Progress | Inverted]:
     """Search for the latents of images; a pure function of its arguments.
 
     Args:
@@ -271,7 +269,8 @@ class _Descent:
         at = moves.nonzero()[:, 0]
         if not is_first:
             self._update(at, z[at] - self.z[at], gradient[at] - self.gradient[at])
-        self.z[at], self.value[at], self.gradient[at], self.squared_error[at] = z[at], value[at], gradient[at], error[at]
+        self.z[at], self.squared_error[at] = z[at], error[at]
+        self.value[at], self.gradient[at] = value[at], gradient[at]
         self.length = torch.where(moves, 1.0, SHRINK * self.length)
         self._aim(at)
         lost = (self.slope >= 0) | (self.length < SHORTEST)
