@@ -36,7 +36,7 @@ ARRAYS_NAME = "inversion.safetensors"
 AGREE_LEVELS = 1.0
 """Two starts agree in error when their errors differ by less."""
 METHOD = (
-    "BFGS in z on the mean squared pixel error in [-1, 1] plus 0.1 (|z| / sqrt(z_dim) - 1)^2, from the random latents "
+    "BFGS in z on the mean squared pixel error in [-1, 1] plus 0.001 (|z| - sqrt(z_dim))^2, from the random latents "
     "whose images are nearest; the worse starts are dropped on the way; errors: root mean square over pixels, levels"
 )
 INTERVAL = "95 % percentile bootstrap over images, 1,000 resamples"
