@@ -361,7 +361,7 @@ def test_own_pictures_that_are_not_there(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="does not exist"):
         read_own(tmp_path / "gone", SHAPE)
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing more")
-    with pytest.raises(DataError, match="broken.png cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"broken\.png cannot be read as a picture"):
         read_own(tmp_path / "broken.png", SHAPE)
     np.save(tmp_path / "many.npy", np.zeros((4, *SHAPE), np.uint8))
     monkeypatch.setattr("ganatomy.latent.own_images.MAX_OWN", 3)
