@@ -80,6 +80,12 @@ class DissectOptions(TypedDict, total=False):
     """Latents at which the Jacobian is taken (default 256)."""
     num_path_pairs: int
     """Pairs of latents joined by paths (default 64)."""
+    num_direction_latents: int
+    """Latents that directions are found on (default 8192)."""
+    num_inverted: int
+    """Test images, and as many training images, that are inverted (default 64)."""
+    num_inversion_evals: int
+    """Evaluations for each start of an inversion (default 250)."""
     atlas_values: tuple[float, ...]
     """Values that all numbers are measured at, beside values (default -20,-5,-2,0.1,2,5,20)."""
     edits: tuple[str, ...]
@@ -260,10 +266,11 @@ def dissect(
     values: tuple[float, ...] = (0.1, 5.0, 20.0),
     seed: int = 0,
     latents: Path | None = None,
+    images: Path | None = None,
     data_dir: Path | None = None,
     **options: Unpack[DissectOptions],
 ) -> dict[str, Any]:
-    """Show and measure what latent numbers do: each is set to some values, all others held, beside its control.
+    """Show and measure what latent numbers do: edits beside controls, directions, paths, inversion of real images.
 
     Args:
         run: Folder of the run.
@@ -272,10 +279,11 @@ def dissect(
         values: Values to set them to, with commas between.
         seed: Seed of latents, choice and controls.
         latents: File of latents to picture, .npy or .npz: float [N, z_dim]; they also decide what a sigma is.
+        images: Your own pictures to be inverted too: a folder, .zip, .npz, .npy or one picture, of the run's size.
         data_dir: Folder that holds the run's data set as <name>/<files>.
     """
     from .laboratory import stages
-    from .latent import codes, dissection
+    from .latent import codes, dissection, own_images
     from .training.run import open_run
 
     opened = open_run(run)
@@ -287,7 +295,10 @@ def dissect(
     )  # fmt: skip
     config = dissection.check(given, z_dim)
     z = codes.read_latents(Path(latents), z_dim) if latents else None
-    work = stages.dissect_run(opened, _of_run(opened, data_dir), config, latents=z)
+    own, left_out = own_images.read_own(Path(images), opened.config.img_shape) if images else (None, ())
+    for line in left_out:
+        console.say(f"left out: {line}")
+    work = stages.dissect_run(opened, _of_run(opened, data_dir), config, latents=z, own=own)
     record = console.show(work, f"dissect {opened.name}") or {}
     console.say(f"pictures and measures: {opened.folder / 'dissect'}")
     return record

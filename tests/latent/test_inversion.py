@@ -13,12 +13,12 @@ from planted import SHAPE, Z_DIM, Brightness, NoClasses, Planted
 from ganatomy import images, rng
 from ganatomy.datasets.store import Dataset, ImageStore
 from ganatomy.errors import ConfigError, DataError
-from ganatomy.latent import edits
+from ganatomy.latent import codes, edits
 from ganatomy.latent.inversion import InversionConfig, choose_images, cost, measure_inversion, resample
 from ganatomy.latent.inversion_figures import BAND_PX, evenly
 from ganatomy.latent.lens import Lens, Subject
 from ganatomy.latent.own_images import read_own
-from ganatomy.latent.projection import Search, shell_sigmas
+from ganatomy.latent.projection import Search
 from ganatomy.models.generate import generate
 from ganatomy.progress import Progress
 
@@ -58,7 +58,7 @@ def subject(generator=G, features=None, dataset=DATA):
 def measure(folder, config=CONFIG, **given):
     *steps, record = measure_inversion(subject(**given), config, folder)
     assert all(isinstance(step, Progress) for step in steps)
-    assert (steps[-1].done, steps[-1].total) == (cost(config, given.get("dataset", DATA)),) * 2
+    assert (steps[-1].done, steps[-1].total) == (cost(config, subject(**given)),) * 2
     assert record == json.loads((folder / "inversion.json").read_text(encoding="utf-8"))
     return record
 
@@ -101,7 +101,7 @@ def test_errors_and_yardsticks_are_those_recomputed(measured):
         assert row["mean"] == pytest.approx(error.mean(), rel=1e-12)
         assert row["lo"] <= row["median"] <= row["hi"]
         assert min(error) <= row["lo"] < row["hi"] <= max(error)
-        sigmas = shell_sigmas(torch.from_numpy(arrays[f"{name}/z"]))
+        sigmas = codes.norm_sigmas(torch.from_numpy(arrays[f"{name}/z"]))
         assert record[name]["norm_sigmas"]["q50"] == pytest.approx(np.median(sigmas))
         assert record[name]["norm_sigmas"]["largest"] == pytest.approx(np.abs(sigmas).max())
     for name in ("test", "own"):

@@ -61,23 +61,29 @@ class Budget:
     """Latents at which the Jacobian is taken."""
     num_path_pairs: int
     """Pairs of latents joined by paths."""
+    num_direction_latents: int
+    """Latents that directions are found on."""
+    num_inverted: int
+    """Test images, and as many training images, that are inverted."""
+    num_inversion_evals: int
+    """Evaluations for each start of an inversion."""
 
 
 BUDGETS = {
     "smoke": Budget(
         nimg={"gan": 6_400, "dcgan": 1_280}, num_pictures=2, num_sets=1, near=(1, 1000), memory=200,
         num_latents=16, num_latents_all=2, num_prior=20, num_scale=20, num_jacobians=2,
-        num_path_pairs=4,
+        num_path_pairs=4, num_direction_latents=512, num_inverted=2, num_inversion_evals=10,
     ),
     "quick": Budget(
         nimg={"gan": 180_000, "dcgan": 180_000}, num_pictures=10, num_sets=3, near=(1, 5000), memory=1000,
         num_latents=1000, num_latents_all=256, num_prior=2000, num_scale=1000,
-        num_jacobians=64, num_path_pairs=64,
+        num_jacobians=64, num_path_pairs=64, num_direction_latents=4096, num_inverted=32, num_inversion_evals=250,
     ),
     "full": Budget(
         nimg={"gan": 3_000_000, "dcgan": 1_500_000}, num_pictures=20, num_sets=5, near=(5, 10_000), memory=1000,
         num_latents=1000, num_latents_all=256, num_prior=10_000, num_scale=2000,
-        num_jacobians=256, num_path_pairs=64,
+        num_jacobians=256, num_path_pairs=64, num_direction_latents=8192, num_inverted=64, num_inversion_evals=250,
     ),
 }  # fmt: skip
 
@@ -235,7 +241,8 @@ def dissect_config(plan: Plan) -> DissectConfig:
     return DissectConfig(
         dims=plan.dims, num_latents=sizes.num_latents, num_latents_all=sizes.num_latents_all,
         num_prior_img=sizes.num_prior, num_scale_img=sizes.num_scale, num_jacobians=sizes.num_jacobians,
-        num_path_pairs=sizes.num_path_pairs, seed=plan.seed,
+        num_path_pairs=sizes.num_path_pairs, num_direction_latents=sizes.num_direction_latents,
+        num_inverted=sizes.num_inverted, num_inversion_evals=sizes.num_inversion_evals, seed=plan.seed,
     )  # fmt: skip
 
 

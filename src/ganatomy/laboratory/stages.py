@@ -108,14 +108,20 @@ def measure_lines(record: dict[str, Any]) -> str:
 
 
 def dissect_run(
-    run: Run, dataset: Dataset, config: DissectConfig, num_real: int = NUM_REAL, latents: Tensor | None = None
+    run: Run,
+    dataset: Dataset,
+    config: DissectConfig,
+    num_real: int = NUM_REAL,
+    *,
+    latents: Tensor | None = None,
+    own: Tensor | None = None,
 ) -> Iterator[Progress | dict[str, Any]]:
     """Run the latent experiment on a run's newest snapshot; writes the dissect/ folder, yields the record last.
 
     The first `num_real` test images serve for precision, recall and kernel distance, all of them for Frechet distances.
-    `latents` [N, z_dim] are people's own, for the pictures.
+    `latents` [N, z_dim] are people's own, for the pictures; `own` uint8 [N, C, H, W] their pictures to be inverted.
     """
-    yield from dissection.dissect(subject_of(run, dataset, num_real), config, run.folder / "dissect", latents)
+    yield from dissection.dissect(subject_of(run, dataset, num_real), config, run.folder / "dissect", latents, own)
 
 
 def subject_of(run: Run, dataset: Dataset, num_real: int = NUM_REAL) -> Subject:

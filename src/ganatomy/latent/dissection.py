@@ -20,17 +20,22 @@ from .. import files, rng
 from ..errors import ConfigError
 from ..metrics.jackknife import NUM_GROUPS
 from ..progress import Progress
-from . import codes, edited, jacobian, path_measures, priors, scales, summary
+from . import codes, directions, edited, inversion, jacobian, path_measures, priors, scales, summary
 from .atlas import Numbers, base_rows, edit_rows, measure_numbers
+from .directions import DirectionsConfig
 from .edits import Edit, parse_edit, parse_edits, spread_of, write_figures, write_grid
+from .inversion import InversionConfig
 from .jacobian import JacobianConfig
 from .lens import PartWork, Subject
 from .measures import MEASURES
 from .path_measures import PathsConfig
+from .projection import Search
 
 RECORD_NAME = "dissect.json"
 ARRAYS_NAME = "atlas.safetensors"
 INTERVAL = "95 % percentile bootstrap over latents, 1,000 resamples"
+INVERSION_WEIGHT = 3
+"""A backward pass takes about twice as long as a forward pass."""
 ATLAS_VALUES = (-20.0, -5.0, -2.0, 0.1, 2.0, 5.0, 20.0)
 
 
@@ -64,6 +69,12 @@ class DissectConfig:
     """Latents at which the Jacobian is taken."""
     num_path_pairs: int = 64
     """Pairs of latents joined by paths; fewer than 64 also mean fewer paths between classes."""
+    num_direction_latents: int = 8192
+    """Latents that directions are found on; their effects are measured on a sixteenth as many others."""
+    num_inverted: int = 64
+    """Test images, and as many training images, that are inverted."""
+    num_inversion_evals: int = 250
+    """Evaluations of the generator and its gradient for each start of an inversion."""
     seed: int = 0
     """Seed of latents, controls, picks and resamples."""
 
@@ -92,7 +103,7 @@ def check(config: DissectConfig, z_dim: int) -> DissectConfig:
             raise ConfigError(f"{name} is {getattr(config, name)}; it must be at least {num}.")
     if config.seed < 0:
         raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
-    _parts(config)
+    _check_parts(config, z_dim)
     return config
 
 
@@ -117,7 +128,11 @@ class _Table:
 
 
 def dissect(
-    subject: Subject, config: DissectConfig, folder: Path, latents: Tensor | None = None
+    subject: Subject,
+    config: DissectConfig,
+    folder: Path,
+    latents: Tensor | None = None,
+    own: Tensor | None = None,
 ) -> Iterator[Progress | dict[str, Any]]:
     """Run the latent experiment on one generator and write its folder.
 
@@ -127,6 +142,7 @@ def dissect(
         config: what to edit and measure; checked first, before any work.
         folder: where the files go; made if missing.
         latents: [N, z_dim], people's own latents for the pictures (then `num_codes` is N); None: drawn by the seed.
+        own: uint8 [N, C, H, W], people's own pictures to be inverted too (see `own_images`), or None.
 
     Yields:
         `Progress` in images, then the record that was written as `dissect.json`.
@@ -134,14 +150,14 @@ def dissect(
     check(config, subject.z_dim)
     files.make_folder(folder)
     (folder / RECORD_NAME).unlink(missing_ok=True)  # from here to the end the folder is not whole
-    table = _lay_table(subject, config, latents)
+    table = _lay_table(subject, config, latents, own)
     dims = yield from _atlas(table, folder)
     yield from _noises(table)
-    for part in _parts(config):
+    for part in _parts(config, dims, own):
         before = table.done
         for step in part.measure(subject, part.config, folder):
             if isinstance(step, Progress):
-                yield table.add(before + step.done - table.done, part.name)
+                yield table.add(before + part.weight * step.done - table.done, part.name)
     record = subject.header() | _settings(config, dims) | {"interval": INTERVAL, **table.record}
     record["num_codes"] = len(table.pictured)
     record["has_given_latents"] = latents is not None
@@ -150,7 +166,7 @@ def dissect(
     yield files.read_json(folder / RECORD_NAME)
 
 
-def cost(config: DissectConfig, subject: Subject) -> int:
+def cost(config: DissectConfig, subject: Subject, own: Tensor | None = None) -> int:
     """Return the images that `dissect` counts for a subject, whose real images need not have been looked at yet."""
     z_dim, lens = subject.z_dim, subject.lens
     has_real = lens.real is not None or subject.dataset is not None
@@ -161,16 +177,16 @@ def cost(config: DissectConfig, subject: Subject) -> int:
         + edited.num_images(config.num_latents, num_edits)
         + priors.num_images(config.num_prior_img, lens.features is not None, has_real)
         + scales.num_images(config.num_scale_img)
-        + sum(part.cost(part.config, subject) for part in _parts(config))
+        + sum(part.weight * part.cost(part.config, subject) for part in _parts(config, own=own))
     )
 
 
-def _lay_table(subject: Subject, config: DissectConfig, latents: Tensor | None) -> _Table:
+def _lay_table(subject: Subject, config: DissectConfig, latents: Tensor | None, own: Tensor | None) -> _Table:
     num = max(config.num_latents, config.num_latents_all, config.num_codes)
     z = rng.latents(config.seed, "dissect", num, subject.z_dim)
     pictured = z[: config.num_codes] if latents is None else latents
     spread = spread_of(latents, subject.z_dim)
-    return _Table(subject, config, z, pictured, spread, cost(config, subject))
+    return _Table(subject, config, z, pictured, spread, cost(config, subject, own))
 
 
 def _settings(config: DissectConfig, dims: tuple[int, ...]) -> dict[str, Any]:
@@ -206,6 +222,7 @@ def _atlas(table: _Table, folder: Path) -> Generator[Progress, None, tuple[int, 
     record["further"] = [row for row in rows if row["edit"] in {edit.text for edit in asked}]
     record["groups"] = [row for row in rows if row["edit"] in {edit.text for edit in groups}]
     record |= {"ranking": summary.ranking(everything, config.seed), "curves": summary.curves(everything)}
+    record["attributes"] = summary.attributes(everything, config.seed)
     if class_names:
         record["moves"] = summary.moves(everything, len(class_names))
     record["outside"] = summary.outside(everything.z, config.measured_values)
@@ -256,16 +273,35 @@ class _Part:
     measure: PartWork
     cost: Callable[[Any, Subject], int]
     config: Any
+    weight: int = 1
+    """How many images' time one of its images takes."""
 
 
-def _parts(config: DissectConfig) -> list[_Part]:
+def _parts(config: DissectConfig, dims: tuple[int, ...] | None = None, own: Tensor | None = None) -> list[_Part]:
     """Return the parts that write records of their own, each with its share of the configuration."""
-    seed = config.seed
-    ways = JacobianConfig(num_latents=config.num_jacobians, seed=seed)
-    num = config.num_path_pairs
+    seed, num = config.seed, config.num_path_pairs
     few = {"num_class_latents": min(2000, 32 * num), "num_class_paths": min(4, max(2, num // 8))}
-    between = PathsConfig(num_pairs=num, seed=seed, **few)
+    num_found = config.num_direction_latents
+    search = Search(num_evals=config.num_inversion_evals)
+    real = InversionConfig(num_images=config.num_inverted, search=search, dims=dims, images=own, seed=seed)
     return [
-        _Part("Jacobian", jacobian.measure_jacobian, jacobian.cost, jacobian.check(ways)),
-        _Part("paths", path_measures.measure_paths, path_measures.cost, path_measures.check(between)),
-    ]
+        _Part(
+            "Jacobian", jacobian.measure_jacobian, jacobian.cost,
+            JacobianConfig(num_latents=config.num_jacobians, seed=seed),
+        ),
+        _Part(
+            "directions", directions.measure_directions, directions.cost,
+            DirectionsConfig(num_latents=num_found, num_test=max(2, num_found // 16), seed=seed),
+        ),
+        _Part("paths", path_measures.measure_paths, path_measures.cost, PathsConfig(num_pairs=num, seed=seed, **few)),
+        _Part("inversion", inversion.measure_inversion, inversion.cost, real, INVERSION_WEIGHT),
+    ]  # fmt: skip
+
+
+def _check_parts(config: DissectConfig, z_dim: int) -> None:
+    """Refuse what a part would refuse, in the words of its own check."""
+    ways, found, between, real = (part.config for part in _parts(config))
+    jacobian.check(ways)
+    directions.check_directions(found, z_dim)
+    path_measures.check(between)
+    inversion.check(real, z_dim)

@@ -29,7 +29,7 @@ from .inversion_figures import write_inversion_figures
 from .lens import Subject, Work
 from .measures import Seen
 from .own_images import MAX_OWN
-from .projection import Inverted, Search, invert, root_mean_square, shell_sigmas
+from .projection import Inverted, Search, invert, root_mean_square
 
 RECORD_NAME = "inversion.json"
 ARRAYS_NAME = "inversion.safetensors"
@@ -83,9 +83,9 @@ def check(config: InversionConfig, z_dim: int, img_shape: tuple[int, ...] | None
     return config
 
 
-def cost(config: InversionConfig, dataset: Dataset | None) -> int:
+def cost(config: InversionConfig, subject: Subject) -> int:
     """Return the images through the generator that `measure_inversion` reports as its total."""
-    chosen, _ = choose_images(dataset, config)
+    chosen, _ = choose_images(subject.dataset, config)
     num = sum(len(index) for index in chosen.values()) + (0 if config.images is None else len(config.images))
     return config.search.cost(num) if num else 1
 
@@ -204,7 +204,7 @@ class Side:
 
     def record(self, index: np.ndarray | None) -> dict[str, Any]:
         """Return the part of the record on these images."""
-        sigmas, nearest_error = shell_sigmas(self.found.z), self.nearest_error
+        sigmas, nearest_error = codes.norm_sigmas(self.found.z), self.nearest_error
         record: dict[str, Any] = {"num": len(self.target), "error": self._median("error", self.found.error)}
         record["pool_error"] = self._median("pool_error", self.found.pool_error)
         if nearest_error is not None:

@@ -170,17 +170,6 @@ def root_mean_square(first_u8: Tensor, second_u8: Tensor) -> Tensor:
     return difference.square().mean(dim=(-3, -2, -1)).sqrt()
 
 
-def shell_sigmas(z: Tensor) -> np.ndarray:
-    """Return how far |z| of latents [N, z_dim] lies from its mean for N(0, I), in standard deviations: float64 [N].
-
-    |z| then has the chi distribution with z_dim degrees of freedom: mean sqrt(2) Gamma((d+1)/2) / Gamma(d/2), variance
-    d - mean^2.
-    """
-    d = z.shape[1]
-    mean = math.sqrt(2) * math.exp(math.lgamma((d + 1) / 2) - math.lgamma(d / 2))
-    return ((z.to(torch.float64).norm(dim=1) - mean) / math.sqrt(d - mean**2)).numpy()
-
-
 def objective(G: nn.Module, z: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return what is minimised [N], its gradient [N, z_dim], and its first term, the mean squared error [N].
 
