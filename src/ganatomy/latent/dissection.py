@@ -20,7 +20,7 @@ from .. import files, rng
 from ..errors import ConfigError
 from ..metrics.jackknife import NUM_GROUPS
 from ..progress import Progress
-from . import codes, directions, edited, inversion, jacobian, path_measures, priors, scales, summary
+from . import codes, directions, edited, finding, inversion, jacobian, path_measures, priors, scales, summary
 from .atlas import Numbers, base_rows, edit_rows, measure_numbers
 from .directions import DirectionsConfig
 from .edits import Edit, parse_edit, parse_edits, spread_of, write_figures, write_grid
@@ -97,13 +97,14 @@ def check(config: DissectConfig, z_dim: int) -> DissectConfig:
     codes.check_num_codes(config.num_codes)
     least = {
         "num_latents": 2, "num_latents_all": 2, "num_prior_img": 2 * NUM_GROUPS, "num_scale_img": scales.MIN_IMG,
+        "num_jacobians": 2, "num_path_pairs": path_measures.NUM_PICTURED, "num_inverted": 2, "num_inversion_evals": 1,
+        "num_direction_latents": finding.least_num(z_dim),
     }  # fmt: skip
     for name, num in least.items():
         if getattr(config, name) < num:
             raise ConfigError(f"{name} is {getattr(config, name)}; it must be at least {num}.")
     if config.seed < 0:
         raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
-    _check_parts(config, z_dim)
     return config
 
 
@@ -153,7 +154,7 @@ def dissect(
     table = _lay_table(subject, config, latents, own)
     dims = yield from _atlas(table, folder)
     yield from _noises(table)
-    for part in _parts(config, dims, own):
+    for part in _parts(config, subject.z_dim, dims, own):
         before = table.done
         for step in part.measure(subject, part.config, folder):
             if isinstance(step, Progress):
@@ -177,7 +178,7 @@ def cost(config: DissectConfig, subject: Subject, own: Tensor | None = None) -> 
         + edited.num_images(config.num_latents, num_edits)
         + priors.num_images(config.num_prior_img, lens.features is not None, has_real)
         + scales.num_images(config.num_scale_img)
-        + sum(part.weight * part.cost(part.config, subject) for part in _parts(config, own=own))
+        + sum(part.weight * part.cost(part.config, subject) for part in _parts(config, z_dim, own=own))
     )
 
 
@@ -277,11 +278,13 @@ class _Part:
     """How many images' time one of its images takes."""
 
 
-def _parts(config: DissectConfig, dims: tuple[int, ...] | None = None, own: Tensor | None = None) -> list[_Part]:
+def _parts(
+    config: DissectConfig, z_dim: int, dims: tuple[int, ...] | None = None, own: Tensor | None = None
+) -> list[_Part]:
     """Return the parts that write records of their own, each with its share of the configuration."""
     seed, num = config.seed, config.num_path_pairs
     few = {"num_class_latents": min(2000, 32 * num), "num_class_paths": min(4, max(2, num // 8))}
-    num_found = config.num_direction_latents
+    num_found, num_ways = config.num_direction_latents, min(5, z_dim)
     search = Search(num_evals=config.num_inversion_evals)
     real = InversionConfig(num_images=config.num_inverted, search=search, dims=dims, images=own, seed=seed)
     return [
@@ -291,17 +294,10 @@ def _parts(config: DissectConfig, dims: tuple[int, ...] | None = None, own: Tens
         ),
         _Part(
             "directions", directions.measure_directions, directions.cost,
-            DirectionsConfig(num_latents=num_found, num_test=max(2, num_found // 16), seed=seed),
+            DirectionsConfig(
+                num_latents=num_found, num_test=max(2, num_found // 16), num_svd=num_ways, num_pca=num_ways, seed=seed
+            ),
         ),
         _Part("paths", path_measures.measure_paths, path_measures.cost, PathsConfig(num_pairs=num, seed=seed, **few)),
         _Part("inversion", inversion.measure_inversion, inversion.cost, real, INVERSION_WEIGHT),
     ]  # fmt: skip
-
-
-def _check_parts(config: DissectConfig, z_dim: int) -> None:
-    """Refuse what a part would refuse, in the words of its own check."""
-    ways, found, between, real = (part.config for part in _parts(config))
-    jacobian.check(ways)
-    directions.check_directions(found, z_dim)
-    path_measures.check(between)
-    inversion.check(real, z_dim)
