@@ -1,0 +1,317 @@
+"""What images become, numbers switched off in groups, people's own edits, and what lies outside N(0, I)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import pictures
+from .atlas_record import AtlasRecord, Moves, plain_mean
+from .blocks import Cell, Figure, LegendItem, Table
+from .desk import Desk
+from .figures import Axis, shorten
+from .figures_latent import Line, Panel, Ticks, matrix_chart, panel_chart
+from .latents import LatentRecord, half_width, shown
+from .records import RunRecord, finite
+from .section_atlas import value_text
+from .words import num, percent
+
+Rows = Sequence[dict[str, Any]]
+MOST_CLASSES = 12
+"""Classes that a matrix has room for."""
+EDIT_MEASURES = ("visible_share", "class_flip", "confidence", "precision", "sharpness", "noise_share")
+GROUP_KINDS = ("strong", "strong", "weak", "weak")
+"""The groups that the experiment switches off, in its order."""
+LABEL_COLUMNS = 14
+
+
+def move_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord, names: list[str]) -> Figure | None:
+    """Return which class becomes which at the two outermost values of the grids."""
+    far = sorted({value for value in atlas.values if abs(value) >= 1}, key=lambda value: (-abs(value), -value))[:2]
+    found = [moves for value in far if (moves := atlas.moves(value)) and len(moves.after) == len(names)]
+    if not found or len(names) < 2:
+        return None
+    words = desk.words
+    kept = _kept(found, len(names))
+    tables = []
+    for moves in found:
+        table = np.concatenate([moves.matrix[kept][:, kept], moves.after[None, kept]])
+        tables.append((words("moves.table", value=value_text(moves.value)), table))
+    values = words.listing([value_text(moves.value) for moves in found])
+    title = words("fig.moves", run=desk.label(run), values=values)
+    axis = Axis(words("axis.after"), words("axis.before"), title)
+    number = desk.number()
+    drawn = matrix_chart(f"fig{number}", [names[k] for k in kept], tables, words("moves.all"), axis)
+    reading = [words("moves.how")]
+    if len(kept) < len(names):
+        reading.append(words("moves.cut", shown=len(kept), n=len(names)))
+    reading += [moves_reading(desk, atlas, moves, names) for moves in found]
+    return desk.add(Figure(number, title, tuple(reading), chart=drawn))
+
+
+def _kept(found: Sequence[Moves], num_classes: int) -> list[int]:
+    """Return the classes to show, in order: all, or those with the largest share before or after any edit."""
+    largest = np.max([moves.before for moves in found] + [moves.after for moves in found], axis=0)
+    order = np.argsort(-largest, kind="stable")[: min(num_classes, MOST_CLASSES)]
+    return sorted(int(k) for k in order)
+
+
+def moves_reading(desk: Desk, atlas: AtlasRecord, moves: Moves, names: list[str]) -> str:
+    """Say which class grows and which shrinks most, how many keep their class, and where most numbers lead."""
+    words = desk.words
+    gain = moves.after - moves.before
+    grown, lost = int(gain.argmax()), int(gain.argmin())
+    known = {"value": value_text(moves.value), "kept": percent(float(moves.before @ moves.matrix.diagonal()))}
+    parts = [words("moves.kept", **known)]
+    if gain[grown] > 0:
+        pairs = {"grown": names[grown], "g0": percent(moves.before[grown]), "g1": percent(moves.after[grown])}
+        pairs |= {"lost": names[lost], "l0": percent(moves.before[lost]), "l1": percent(moves.after[lost])}
+        parts.append(words("moves.gain", **pairs))
+    becomes = atlas.becomes(moves.value)
+    if becomes:
+        items = [words("moves.become.item", name=names[k], n=n) for k, n in becomes.items() if k < len(names)]
+        key = "moves.become.one" if len(items) == 1 else "moves.become.many"
+        parts.append(words(key, items=words.listing(items[:3]), num=len(items), n=sum(becomes.values())))
+    return words("join.sentences").join(parts)
+
+
+def edit_labels(desk: Desk, rows: Rows, is_group: bool) -> dict[str, str]:
+    """Return a short label by the text of every edit, in the record's order."""
+    sizes: dict[str, int] = {}
+    for row in rows:
+        sizes.setdefault(str(row["edit"]), len(row.get("dims") or []))
+    if not is_group:
+        return {text: shorten(text, LABEL_COLUMNS) for text in sizes}
+    kinds = GROUP_KINDS if len(sizes) == len(GROUP_KINDS) else ("any",) * len(sizes)
+    return {text: desk.words(f"groups.{kind}", n=n) for (text, n), kind in zip(sizes.items(), kinds)}
+
+
+def row_of(rows: Rows, edit: str, measure: str) -> dict[str, Any] | None:
+    """Return the row of an edit and a measure, None where it has no mean."""
+    found = (row for row in rows if row["edit"] == edit and row["measure"] == measure and finite(row.get("mean")))
+    return next(found, None)
+
+
+def edit_pictures(
+    desk: Desk, run: RunRecord, atlas: AtlasRecord, kind: str, title: str, reading: tuple[str, ...]
+) -> Figure | None:
+    """Return the images and difference maps of the further edits (`edits`) or of the groups (`groups`)."""
+    files = (atlas.record.get("figures") or {}).get(kind)
+    rows = atlas.record.get("groups" if kind == "groups" else "further") or []
+    if not isinstance(files, dict) or not rows:
+        return None
+    labels = tuple(edit_labels(desk, rows, kind == "groups").values())
+    found = []
+    for key, more in (("rows", (desk.words("table.base"),)), ("difference", ())):
+        path = run.folder / "dissect" / str(files.get(key, ""))
+        if path.is_file():
+            name = desk.words(f"edited.{key}")
+            found.append(pictures.picture(path, f"{title}: {name}", rows=(*more, *labels), title=name))
+    shown_text = tuple(filter(None, reading))
+    return desk.add(Figure(desk.number(), title, shown_text, pictures=tuple(found))) if found else None
+
+
+def edits_table(desk: Desk, latents: LatentRecord, rows: Rows, is_group: bool) -> Table | None:
+    """Return the measures of edits of several numbers, each above its control."""
+    words = desk.words
+    labels = edit_labels(desk, rows, is_group)
+    columns = [m for m in EDIT_MEASURES if any(row_of(rows, edit, m) for edit in labels)]
+    if not columns:
+        return None
+    base = [_cell(latents.base(measure), measure) for measure in columns]
+    table = [(Cell(words("table.base")), Cell("–"), *base)]
+    kinds = ["group"]
+    for edit, label in labels.items():
+        found = [row_of(rows, edit, measure) for measure in columns]
+        controls = [(row or {}).get("control") for row in found]
+        name = label if is_group else edit
+        table.append((Cell(name), Cell(words("table.edit")), *map(_cell, found, columns)))
+        table.append((Cell(name), Cell(words("table.control")), *map(_cell, controls, columns)))
+        kinds += ["group", "control repeat"]
+    head = (words("table.numbers"), "", *(words.name("measure", measure) for measure in columns))
+    n = max(int(row.get("num_latents") or 0) for row in rows)
+    caption = words("groups.table" if is_group else "own.table")
+    return Table(caption, head, tuple(table), words("own.note", n=n), kind="measures", row_kinds=tuple(kinds))
+
+
+def _cell(row: dict[str, Any] | None, measure: str) -> Cell:
+    if row is None or not finite(row.get("mean")):
+        return Cell("–", numeric=True)
+    return Cell(shown(measure, row["mean"]), half_width(row, measure), numeric=True)
+
+
+def group_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord, latents: LatentRecord) -> Figure | None:
+    """Return the groups of numbers switched off, with what hangs on each."""
+    rows: Rows = atlas.record.get("groups") or []
+    title = desk.words("fig.groups", run=desk.label(run))
+    reading = (desk.words("groups.how"), groups_reading(desk, rows), _groups_precision(desk, rows, latents))
+    return edit_pictures(desk, run, atlas, "groups", title, reading)
+
+
+def groups_reading(desk: Desk, rows: Rows) -> str:
+    """Say how much of the picture hangs on the strongest tenth, beside the weakest half: by redrawing both."""
+    words = desk.words
+    sizes = {str(row["edit"]): len(row.get("dims") or []) for row in rows}
+    if len(sizes) != len(GROUP_KINDS):
+        return ""
+    strong, _, weak, _ = sizes
+    parts = []
+    means = {}
+    for key, edit in (("strong", strong), ("weak", weak)):
+        row = row_of(rows, edit, "visible_share")
+        control = plain_mean((row or {}).get("control"))
+        if row is None or control is None:
+            return ""
+        means[key] = control
+        known = {"n": sizes[edit], "off": percent(row["mean"]), "redrawn": percent(control)}
+        text = words(f"groups.{key}.does", **known)
+        flip = row_of(rows, edit, "class_flip")
+        redrawn = plain_mean((flip or {}).get("control"))
+        if flip and redrawn is not None:
+            text += words("groups.flip", off=percent(flip["mean"]), redrawn=percent(redrawn))
+        parts.append(text + words("brief.stop"))
+    ratio = means["strong"] / means["weak"] if means["weak"] > 0 else math.inf if means["strong"] > 0 else 1.0
+    kind = "more" if ratio > 1.1 else "less" if ratio < 1 / 1.1 else "same"
+    parts.append(words(f"groups.weigh.{kind}", strong=sizes[strong], weak=sizes[weak]))
+    return words("join.sentences").join(parts)
+
+
+def _groups_precision(desk: Desk, rows: Rows, latents: LatentRecord) -> str:
+    words, base = desk.words, latents.base("precision")
+    labels = edit_labels(desk, rows, is_group=True)
+    found = [(label, row) for edit, label in labels.items() if (row := row_of(rows, edit, "precision"))]
+    if base is None or not found:
+        return ""
+    items = [words("groups.item", name=label, value=percent(row["mean"])) for label, row in found]
+    return words("groups.precision", base=percent(base["mean"]), items=words.listing(items))
+
+
+def own_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord) -> Figure | None:
+    """Return the edits that the user gave."""
+    words, rows = desk.words, atlas.record.get("further") or []
+    biggest = max(
+        ((row_of(rows, edit, "visible_share") or {}).get("mean", 0.0), edit) for edit in {str(r["edit"]) for r in rows}
+    ) if rows else (0.0, "")  # fmt: skip
+    num_edits = len({str(row["edit"]) for row in rows})
+    title = words("fig.own", run=desk.label(run), n=num_edits)
+    reading = (words("own.how"), words("own.most", edit=f"`{biggest[1]}`", share=percent(biggest[0])))
+    return edit_pictures(desk, run, atlas, "edits", title, reading)
+
+
+def scale_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord) -> Figure | None:
+    """Return fidelity against diversity: the whole latent scaled."""
+    words = desk.words
+    colours = {"precision": "accent", "recall": "run1", "diversity": "run2", "confidence": "value0", "frechet": "d"}
+    known = {name: pair for name in colours if len((pair := atlas.scaled(name))[0]) > 1}
+    if not known:
+        return None
+    panels = []
+    both = [name for name in ("precision", "recall") if name in known]
+    if both:
+        lines = tuple(Line(known[name][0], 100 * known[name][1], colours[name]) for name in both)
+        names = words("scales.and").join(words.name("scales.name", name) for name in both)
+        panels.append(Panel(words("axis.percent", name=names), lines))
+    for name in ("diversity", "confidence", "frechet"):
+        if name in known:
+            x, y = known[name]
+            line = Line(x, np.maximum(y, 1e-6) if name == "frechet" else y, colours[name])
+            panels.append(Panel(words.name("scales.name", name), (line,), is_log=name == "frechet"))
+    every = [row["scale"] for row in atlas.scales]
+    at = [float(s) for s in range(math.floor(min(every)), math.ceil(max(every)) + 1)]
+    ticks = Ticks(tuple(at), tuple(f"{s:g}" for s in at), mark=1.0)
+    title = words("fig.scales", run=desk.label(run))
+    legend = tuple(LegendItem(colours[name], "line", words.name("scales.name", name)) for name in both)
+    number = desk.number()
+    drawn = panel_chart(f"fig{number}", panels, ticks, Axis(words("axis.scale"), "", title), legend)
+    reading = (words("scales.how"), *scale_readings(desk, atlas, known))
+    return desk.add(Figure(number, title, reading, chart=drawn, legend=legend))
+
+
+def scale_readings(
+    desk: Desk, atlas: AtlasRecord, known: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> list[str]:  # fmt: skip
+    """Say at which scale each of precision, recall and the distance is best, and what happens at both ends."""
+    words, parts = desk.words, []
+    for name in ("precision", "recall", "frechet"):
+        if name not in known:
+            continue
+        x, y = known[name]
+        several = x > 0  # at 0 there is one image only, which has no recall and a precision of 0 or 1
+        x, y = (x[several], y[several]) if several.any() else (x, y)
+        best = int(y.argmin() if name == "frechet" else y.argmax())
+        write = num if name == "frechet" else percent
+        key = f"scales.best.{name}"
+        parts.append(words(key, scale=f"{x[best]:g}", value=write(float(y[best]))))
+        if name == "frechet":
+            parts.append(words(f"scales.{beside_training(atlas, float(x[best]))}"))
+    return [words("join.sentences").join(parts)] if parts else []
+
+
+def beside_training(atlas: AtlasRecord, best: float) -> str:
+    """Return whether the best scale by distance is `training`'s, `close` to it (two standard errors), or an `other`."""
+    rows = {float(row["scale"]): row for row in atlas.scales}
+    ours, found = rows.get(1.0, {}), rows[best]
+    if best == 1:
+        return "training"
+    errors = [row.get("frechet_se") for row in (ours, found)]
+    if not finite(ours.get("frechet")) or not all(map(finite, errors)):
+        return "other"
+    limit = 2 * math.hypot(*errors)
+    return "close" if ours["frechet"] - found["frechet"] <= limit else "other"
+
+
+def outside_table(desk: Desk, atlas: AtlasRecord) -> Table | None:
+    """Return how far every edit lies outside N(0, I)."""
+    words = desk.words
+    rows = [row for row in atlas.record.get("outside") or [] if finite(row.get("norm_sigmas"))]
+    if not rows:
+        return None
+    table = []
+    for row in rows:
+        value = row.get("value")
+        name = words("outside.none") if value is None else words("outside.edit", value=value_text(float(value)))
+        cells = [num(row["sigmas"]) if finite(row.get("sigmas")) else "–", chance(row.get("beyond"))]
+        far = row["norm_sigmas"]
+        cells.append(f"{'+' if far > 0 else ''}{num(far, 2)}")
+        table.append((Cell(name), *(Cell(text, numeric=True) for text in cells)))
+    head = tuple(words(f"outside.{key}") for key in ("column", "sigmas", "beyond", "norm"))
+    return Table(words("outside.title"), head, tuple(table), kind="priors")
+
+
+def chance(value: Any) -> str:
+    """Write a probability: 92 %, 4.6 %, 5.7 × 10⁻⁷, and what is smaller than a float can say as < 10⁻³⁰⁰."""
+    if not finite(value):
+        return "–"
+    if value >= 0.001:
+        return percent(value)
+    if value < 1e-300:
+        return "< 10" + _raised(-300)
+    power = math.floor(math.log10(value))
+    return f"{value / 10**power:.1f} × 10{_raised(power)}"
+
+
+def _raised(power: int) -> str:
+    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def outside_reading(desk: Desk, atlas: AtlasRecord) -> str:
+    """Explain why one value can be far out for its number and yet hardly change the norm."""
+    rows = {row["value"]: row for row in atlas.record.get("outside") or [] if finite(row.get("value"))}
+    shown_values = [value for value in rows if value > 1]
+    if not shown_values or not atlas.z_dim:
+        return ""
+    value = min(shown_values, key=lambda v: abs(v - 5))
+    row = rows[value]
+    norms = {"norm": num(math.sqrt(atlas.z_dim)), "edited": num(math.sqrt(atlas.z_dim - 1 + value**2))}
+    norms |= {"value": value_text(value), "far": num(row["norm_sigmas"], 2), "z_dim": str(atlas.z_dim)}
+    norms |= {"beyond": chance(row.get("beyond")), "more": num(value**2 - 1)}
+    kind = "near" if row["norm_sigmas"] < 3 else "far"
+    sentences = [desk.words("outside.reading", **norms), desk.words(f"outside.reading.{kind}")]
+    last = max(shown_values)
+    if last > value:
+        far = {"value": value_text(last), "edited": num(math.sqrt(atlas.z_dim - 1 + last**2))}
+        sentences.append(desk.words("outside.last", far=num(rows[last]["norm_sigmas"], 2), **far))
+    return desk.words("join.sentences").join(sentences)
