@@ -5,6 +5,7 @@ Every answer is None or empty where an older record, or one without classes or r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -154,6 +155,19 @@ class AtlasRecord:
         pairs = [(row["scale"], value) for row in self.scales if (value := plain_mean(row.get(name))) is not None]
         table = np.array(pairs, np.float64).reshape(-1, 2)
         return table[:, 0], table[:, 1]
+
+    def rank_of_training(self, best: float) -> str:
+        """Return whether the best scale by distance is the `training`'s, `close` to it (two errors), or an `other`."""
+        rows = {float(row["scale"]): row for row in self.scales}
+        ours, found = rows.get(1.0, {}), rows.get(best, {})
+        if best == 1:
+            return "training"
+        pairs = [(row.get("frechet"), row.get("frechet_se")) for row in (ours, found)]
+        known = [(value, error) for value, error in pairs if finite(value) and finite(error)]
+        if len(known) < 2:
+            return "other"
+        (near, se), (low, other_se) = known
+        return "close" if near - low <= 2 * math.hypot(se, other_se) else "other"
 
     def heat(self) -> np.ndarray:
         """Return the mean size of each pixel's change in levels, float32 [V + 1, z_dim, H, W]; empty without.

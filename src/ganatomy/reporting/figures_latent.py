@@ -82,13 +82,22 @@ def _panel(axes: Any, panel: Panel, ticks: Ticks) -> None:
     axes.set_xticks(ticks.at, labels=ticks.labels)
     if panel.is_log:
         low, high = axes.get_ylim()
-        known = [step * 10.0**power for power in range(-6, 7) for step in (1, 3)]
-        known = [tick for tick in known if low <= tick <= high] or [low]
+        known = _log_ticks(low, high)
         axes.set_yticks(known, labels=[f"{tick:.3g}" for tick in known])
         axes.minorticks_off()
     else:
         axes.margins(y=0.12)
         axes.locator_params(axis="y", nbins=4)
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Return two to four round numbers in a range of a logarithmic axis (one or none where it is very short)."""
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        found = [step * 10.0**power for power in range(-7, 8) for step in steps]
+        found = [tick for tick in found if low <= tick <= high]
+        if len(found) > 1:
+            return found[:: math.ceil(len(found) / 4)]
+    return found
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ def ranking_chart(key: str, groups: Sequence[Sequence[Dot]], heads: tuple[str, s
     `heads` are the titles of the left and the right half; the right half is left out where no dot has a strength.
     """
     rows = [dot for group in groups for dot in group]
-    row_px, gap_px, top = 20, 14, 40
+    row_px, gap_px, top = 20, 14, 50
     height = top + row_px * len(rows) + gap_px * (len(groups) - 1) + 36
     has_strength = any(dot.strength for dot in rows)
     places, y = [], 0.5
@@ -125,7 +134,7 @@ def ranking_chart(key: str, groups: Sequence[Sequence[Dot]], heads: tuple[str, s
         if has_strength:
             second = (left + first + gap, room - first - gap, [(dot.strength, None) for dot in rows], "run1", heads[1])
             columns.append(second)
-        canvas.text(0, 14, axis.y)
+        canvas.text(0, 12, axis.y)
         for x, width, dots, name, head in columns:
             axes = canvas.axes(x, top, width, height - top - 36)
             axes.grid(visible=False)
@@ -150,7 +159,7 @@ def _reach(value: tuple[float, float, float] | None, control: float | None) -> f
 
 def _dot(axes: Any, y: float, value: tuple[float, float, float] | None, control: float | None, name: str) -> None:
     if control is not None:
-        axes.plot(control, y, "o", markersize=6, markerfacecolor="none", markeredgecolor=colour("muted"))
+        axes.plot(control, y, "o", markersize=5, color=colour("muted"), markeredgewidth=0)
     if value is not None:
         axes.plot(value[1:], [y, y], color=colour(name), linewidth=4, alpha=0.4, solid_capstyle="butt")
         axes.plot(value[0], y, "o", color=colour(name), markersize=7, markeredgewidth=0)
@@ -227,6 +236,8 @@ def matrix_chart(key: str, names: Sequence[str], tables: Sequence[tuple[str, np.
 
 
 def _cells(canvas: Canvas, axes: Any, y: float, shares: np.ndarray) -> None:
+    if not shares.any():  # no image was of this class
+        return
     for column, share in enumerate(shares):
         # At most half opaque, so that the number on it can be read in both themes.
         axes.barh(y + 0.5, 0.94, 0.92, left=column + 0.03, color=colour("accent"), alpha=0.04 + 0.46 * float(share))

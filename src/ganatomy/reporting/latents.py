@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .blocks import Cell
 from .records import finite
 from .words import Words, num, percent
 
@@ -113,6 +114,14 @@ def half_width(row: Row, measure: str) -> str:
     half = (row["hi"] - row["lo"]) / 2
     thin = "\N{NARROW NO-BREAK SPACE}"
     return f"±{thin}{num(100 * half, 2)}{thin}%" if measure in SHARES else f"±{thin}{num(half, 2)}"
+
+
+def measure_cell(row: Row | None, measure: str) -> Cell:
+    """Return a measure's mean over its half interval; shares always with one decimal, so that columns line up."""
+    if row is None:
+        return Cell("–", numeric=True)
+    mean = f"{100 * row['mean']:.1f}\N{NARROW NO-BREAK SPACE}%" if measure in SHARES else num(row["mean"])
+    return Cell(mean, half_width(row, measure), numeric=True)
 
 
 def worth_items(words: Words, small: Mapping[str, Any], normal: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from . import heat, pictures
 from .atlas_record import AtlasRecord, Curve, Row, spearman
-from .blocks import Figure, LegendItem
+from .blocks import Facts, Figure, LegendItem
 from .desk import Desk
 from .figures import Axis
 from .figures_latent import Dot, Line, Panel, Ticks, panel_chart, ranking_chart, spectrum_chart
@@ -47,11 +47,19 @@ def at_values(desk: Desk, atlas: AtlasRecord, measure: str) -> tuple[list[str], 
     return [value_text(value) for value, _ in pairs], [shown(measure, found) for _, found in pairs]
 
 
-def answer(desk: Desk, atlas: AtlasRecord, names: list[str]) -> str:
-    """Say in a few sentences what the values do, which numbers matter and what images become."""
-    parts = [_what_values_do(desk, atlas), _which_matter(desk, atlas), convergence(desk, atlas, names)]
-    parts.append(quality(desk, atlas))
-    return desk.words("join.sentences").join(filter(None, parts))
+def answer(desk: Desk, atlas: AtlasRecord, names: list[str]) -> Facts | None:
+    """Answer in a sentence or two each: what the values do, which numbers matter, what images become, what is beyond."""
+    words = desk.words
+    join = words("join.sentences").join
+    parts = {
+        "values": _what_values_do(desk, atlas),
+        "numbers": _which_matter(desk, atlas),
+        "becomes": join(filter(None, (convergence(desk, atlas, names), quality(desk, atlas)))),
+        "beyond": _beyond(desk, atlas),
+    }
+    values = words.listing(list(map(value_text, atlas.values)))
+    rows = [(words(f"brief.q.{key}", values=values), text, False) for key, text in parts.items() if text]
+    return Facts(tuple(rows)) if rows else None
 
 
 def _what_values_do(desk: Desk, atlas: AtlasRecord) -> str:
@@ -79,6 +87,17 @@ def _which_matter(desk: Desk, atlas: AtlasRecord) -> str:
     if dimension:
         parts.append(words("brief.dimension", ways=num(dimension["mean"], 2), z_dim=atlas.z_dim))
     return words("join.sentences").join(parts)
+
+
+def _beyond(desk: Desk, atlas: AtlasRecord) -> str:
+    """Say whether another scale of the whole latent than the training's would be better."""
+    x, y = atlas.scaled("frechet")
+    if not len(x):
+        return ""
+    best = int(y.argmin())
+    ours = float(y[x == 1][0]) if (x == 1).any() else None
+    known = {"scale": f"{x[best]:g}", "value": num(float(y[best])), "ours": "–" if ours is None else num(ours)}
+    return desk.words(f"brief.scale.{atlas.rank_of_training(float(x[best]))}", **known)
 
 
 def idle_text(desk: Desk, atlas: AtlasRecord) -> str:
@@ -221,7 +240,7 @@ def ranking_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord) -> Figure | N
     title = words(f"fig.ranking.{key}", run=desk.label(run), strong=NUM_STRONG, weak=NUM_WEAK, n=len(rows))
     legend = [
         LegendItem("accent", "line", words("ranking.effect")),
-        LegendItem("muted", "ring", words("legend.control")),
+        LegendItem("muted", "dot", words("legend.control")),
     ]
     if atlas.strength:
         legend.append(LegendItem("run1", "line", words("ranking.jacobian")))

@@ -14,7 +14,7 @@ from .blocks import Cell, Figure, LegendItem, Table
 from .desk import Desk
 from .figures import Axis, shorten
 from .figures_latent import Line, Panel, Ticks, matrix_chart, panel_chart
-from .latents import LatentRecord, half_width, shown
+from .latents import LatentRecord, measure_cell
 from .records import RunRecord, finite
 from .section_atlas import value_text
 from .words import num, percent
@@ -30,7 +30,7 @@ LABEL_COLUMNS = 14
 
 def move_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord, names: list[str]) -> Figure | None:
     """Return which class becomes which at the two outermost values of the grids."""
-    far = sorted({value for value in atlas.values if abs(value) >= 1}, key=lambda value: (-abs(value), -value))[:2]
+    far = sorted({value for value in atlas.values if abs(value) >= 1}, key=lambda value: (abs(value), value))[-2:]
     found = [moves for value in far if (moves := atlas.moves(value)) and len(moves.after) == len(names)]
     if not found or len(names) < 2:
         return None
@@ -121,26 +121,20 @@ def edits_table(desk: Desk, latents: LatentRecord, rows: Rows, is_group: bool) -
     columns = [m for m in EDIT_MEASURES if any(row_of(rows, edit, m) for edit in labels)]
     if not columns:
         return None
-    base = [_cell(latents.base(measure), measure) for measure in columns]
+    base = [measure_cell(latents.base(measure), measure) for measure in columns]
     table = [(Cell(words("table.base")), Cell("–"), *base)]
     kinds = ["group"]
     for edit, label in labels.items():
         found = [row_of(rows, edit, measure) for measure in columns]
         controls = [(row or {}).get("control") for row in found]
         name = label if is_group else edit
-        table.append((Cell(name), Cell(words("table.edit")), *map(_cell, found, columns)))
-        table.append((Cell(name), Cell(words("table.control")), *map(_cell, controls, columns)))
+        table.append((Cell(name), Cell(words("table.edit")), *map(measure_cell, found, columns)))
+        table.append((Cell(name), Cell(words("table.control")), *map(measure_cell, controls, columns)))
         kinds += ["group", "control repeat"]
     head = (words("table.numbers"), "", *(words.name("measure", measure) for measure in columns))
     n = max(int(row.get("num_latents") or 0) for row in rows)
     caption = words("groups.table" if is_group else "own.table")
     return Table(caption, head, tuple(table), words("own.note", n=n), kind="measures", row_kinds=tuple(kinds))
-
-
-def _cell(row: dict[str, Any] | None, measure: str) -> Cell:
-    if row is None or not finite(row.get("mean")):
-        return Cell("–", numeric=True)
-    return Cell(shown(measure, row["mean"]), half_width(row, measure), numeric=True)
 
 
 def group_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord, latents: LatentRecord) -> Figure | None:
@@ -246,21 +240,8 @@ def scale_readings(
         key = f"scales.best.{name}"
         parts.append(words(key, scale=f"{x[best]:g}", value=write(float(y[best]))))
         if name == "frechet":
-            parts.append(words(f"scales.{beside_training(atlas, float(x[best]))}"))
+            parts.append(words(f"scales.{atlas.rank_of_training(float(x[best]))}"))
     return [words("join.sentences").join(parts)] if parts else []
-
-
-def beside_training(atlas: AtlasRecord, best: float) -> str:
-    """Return whether the best scale by distance is `training`'s, `close` to it (two standard errors), or an `other`."""
-    rows = {float(row["scale"]): row for row in atlas.scales}
-    ours, found = rows.get(1.0, {}), rows[best]
-    if best == 1:
-        return "training"
-    errors = [row.get("frechet_se") for row in (ours, found)]
-    if not finite(ours.get("frechet")) or not all(map(finite, errors)):
-        return "other"
-    limit = 2 * math.hypot(*errors)
-    return "close" if ours["frechet"] - found["frechet"] <= limit else "other"
 
 
 def outside_table(desk: Desk, atlas: AtlasRecord) -> Table | None:
@@ -273,7 +254,7 @@ def outside_table(desk: Desk, atlas: AtlasRecord) -> Table | None:
     for row in rows:
         value = row.get("value")
         name = words("outside.none") if value is None else words("outside.edit", value=value_text(float(value)))
-        cells = [num(row["sigmas"]) if finite(row.get("sigmas")) else "–", chance(row.get("beyond"))]
+        cells = [f"{row['sigmas']:g}" if finite(row.get("sigmas")) else "–", chance(row.get("beyond"))]
         far = row["norm_sigmas"]
         cells.append(f"{'+' if far > 0 else ''}{num(far, 2)}")
         table.append((Cell(name), *(Cell(text, numeric=True) for text in cells)))

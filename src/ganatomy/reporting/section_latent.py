@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from .atlas_record import atlas_record
 from .blocks import Block, Cell, Figure, Heading, LegendItem, Para, Section, Table
 from .desk import Desk
 from .figures import Axis, Effect
-from .latents import SHARES, LatentRecord, Row, half_width, shown
+from .latents import LatentRecord, shown
 from .records import RunRecord
 from .words import count, num, percent
 
@@ -197,14 +196,6 @@ def visible_ends(desk: Desk, latents: LatentRecord, value: float) -> str:
     return desk.words("difference.ends", value=f"{value:g}", **ends)
 
 
-def measure_cell(row: Row | None, measure: str) -> Cell:
-    """Return a measure's mean over its half interval; shares always with one decimal, so that columns line up."""
-    if row is None:
-        return Cell("–", numeric=True)
-    mean = f"{100 * row['mean']:.1f}\N{NARROW NO-BREAK SPACE}%" if measure in SHARES else num(row["mean"])
-    return Cell(mean, half_width(row, measure), numeric=True)
-
-
 def measure_table(desk: Desk, latents: LatentRecord) -> Table:
     """Return the measures of the base and of every chosen number and value, controls below the edits."""
     words = desk.words
@@ -285,7 +276,7 @@ def measured_blocks(desk: Desk, run: RunRecord, latents: LatentRecord) -> list[B
             found.extend((Heading(words(f"head.{key}"), f"{key}-{run.name}"), *known))
 
     brief = section_atlas.answer(desk, atlas, names)
-    under("brief", Para(brief) if brief else None)
+    under("brief", brief)
     table = measure_table(desk, latents) if latents.record.get("edits") else None
     under("values", section_atlas.curve_figure(desk, run, atlas), *difference_figures(desk, run, latents), table)
     under(

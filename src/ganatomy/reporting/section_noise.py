@@ -8,7 +8,7 @@ from .blocks import Block, Cell, Para, Table
 from .desk import Desk
 from .latents import LatentRecord, worth_items
 from .records import finite
-from .words import count, num, percent, signed
+from .words import count, num, signed
 
 
 def prior_table(desk: Desk, latents: LatentRecord) -> list[Block]:

@@ -10,6 +10,16 @@ TEXT = {
     "head.own": "Edits of your own",
     "measure.logit": "D's logit",
     # in short
+    "brief.q.values": "What {values} do",
+    "brief.q.numbers": "Which numbers matter",
+    "brief.q.becomes": "What images become",
+    "brief.q.beyond": "Outside the training's noise",
+    "brief.scale.training": "No scale of the whole latent comes closer to the real images than the training's, 1 "
+    "(Fréchet distance {value}).",
+    "brief.scale.close": "The whole latent is best scaled by {scale}, yet within two standard errors of the training's "
+    "scale, 1 (Fréchet distance {value} against {ours}).",
+    "brief.scale.other": "The whole latent scaled by {scale} comes closer to the real images than with the training's "
+    "scale, 1 (Fréchet distance {value} against {ours}).",
     "brief.values": "Averaged over all {n} numbers, setting one to {values} visibly changes {shares} of the pixels",
     "brief.redrawn": "; redrawing it from N(0, 1) changes {control}",
     "brief.stop": ".",
@@ -142,7 +152,7 @@ TEXT = {
     "moves.table": "set to {value}",
     "moves.all": "all images",
     "moves.how": "Every row is the images of one class before the edit, over all numbers; the columns say, in percent, "
-    "which class they are afterwards. The last row is all images together.",
+    "which class they are afterwards. The last row is all images together; a row left blank had none.",
     "moves.cut": "Shown are the {shown} most frequent of {n} classes, so rows need not add up to 100.",
     "moves.kept": "At {value} {kept} of the images keep their class.",
     "moves.gain": "{grown} grows most, from {g0} to {g1}; {lost} shrinks most, from {l0} to {l1}.",

@@ -10,6 +10,15 @@ TEXT = {
     "head.own": "自定义编辑",
     "measure.logit": "D 的 logit",
     # in short
+    "brief.q.values": "{values} 的作用",
+    "brief.q.numbers": "哪些维度重要",
+    "brief.q.becomes": "图像变成什么",
+    "brief.q.beyond": "训练噪声之外",
+    "brief.scale.training": "整个潜变量无论如何缩放，都不比训练时的系数 1 更接近真实图像（弗雷歇距离 {value}）。",
+    "brief.scale.close": "整个潜变量乘以 {scale} 最好，但与训练时的系数 1 相差不到两个标准误（弗雷歇距离 {value}，"
+    "系数 1 为 {ours}）。",
+    "brief.scale.other": "整个潜变量乘以 {scale} 时，比训练时的系数 1 更接近真实图像（弗雷歇距离 {value}，"
+    "系数 1 为 {ours}）。",
     "brief.values": "对全部 {n} 维取平均，把一维设为 {values} 时，可见变化的像素占 {shares}",
     "brief.redrawn": "；由 N(0, 1) 重新抽取该维时占 {control}",
     "brief.stop": "。",
@@ -113,7 +122,8 @@ TEXT = {
     "axis.after": "编辑后的类别（%）",
     "moves.table": "设为 {value}",
     "moves.all": "全部图像",
-    "moves.how": "每行是编辑前属于某一类的图像（全部维度合计），各列为编辑后成为各类别的百分比；末行为全部图像。",
+    "moves.how": "每行是编辑前属于某一类的图像（全部维度合计），各列为编辑后成为各类别的百分比；末行为全部图像；"
+    "空行表示编辑前没有该类图像。",
     "moves.cut": "只画出 {n} 个类别中最多的 {shown} 个，因此各行之和不一定为 100。",
     "moves.kept": "设为 {value} 时，{kept} 的图像保持原来的类别。",
     "moves.gain": "增加最多的是{grown}，由 {g0} 到 {g1}；减少最多的是{lost}，由 {l0} 到 {l1}。",
