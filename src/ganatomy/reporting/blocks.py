@@ -121,8 +121,8 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
     kind: str = "settings"
-    """What it lists, for its style: `settings`, `layers`, `measures`, `priors`, `scores`, `beside`; of the data: `pairs`,
-    `decided`, `classes`, `files`."""
+    """What it lists, for its style: `settings`, `layers`, `measures`, `priors`, `scores`, `beside`; of the data:
+    `pairs`, `decided`, `classes`, `files`."""
     row_kinds: tuple[str, ...] = ()
     """Style of every row, where rows differ: `group` begins a group, `repeat` continues, `control repeat` ends it."""
 

@@ -48,7 +48,7 @@ def at_values(desk: Desk, atlas: AtlasRecord, measure: str) -> tuple[list[str], 
 
 
 def answer(desk: Desk, atlas: AtlasRecord, names: list[str]) -> Facts | None:
-    """Answer in a sentence or two each: what the values do, which numbers matter, what images become, what is beyond."""
+    """Answer in brief: what the values do, which numbers matter, what images become, what lies beyond."""
     words = desk.words
     join = words("join.sentences").join
     parts = {
