@@ -11,7 +11,7 @@ from .atlas_record import atlas_record
 from .blocks import Block, Cell, Figure, Heading, LegendItem, Para, Section, Table
 from .desk import Desk
 from .figures import Axis, Effect
-from .latents import LatentRecord, shown
+from .latents import LatentRecord, measure_cell, shown
 from .records import RunRecord
 from .words import count, num, percent
 
