@@ -18,6 +18,7 @@ from .records import RunRecord, finite
 
 Row = dict[str, Any]
 HEAT_KEY = "all/heat"
+NONE = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,15 @@ class Curve:
     base: float | None
     """Of the unedited images; None for a measure against them."""
 
-    def at(self, value: float) -> float | None:
+    def index(self, value: float | None) -> int | None:
+        """Return where a value stands, None where it was not set."""
+        found = np.flatnonzero(self.values == value) if value is not None else NONE
+        return int(found[0]) if len(found) else None
+
+    def at(self, value: float | None) -> float | None:
         """Return the mean at one value, None where it was not set."""
-        found = np.flatnonzero(self.values == value)
-        return float(self.mean[found[0]]) if len(found) else None
+        index = self.index(value)
+        return None if index is None else float(self.mean[index])
 
 
 @dataclass(frozen=True)
@@ -218,4 +224,5 @@ def _curve(row: Row) -> Curve | None:
         return None
     table = np.array([[point[key] for key in ("value", "mean", "lo", "hi")] for point in known], np.float64)
     table = table[np.argsort(table[:, 0], kind="stable")]
-    return Curve(*table.T, control=plain_mean(row.get("control")), base=plain_mean(row.get("base")))
+    values, mean, lo, hi = table.T
+    return Curve(values, mean, lo, hi, plain_mean(row.get("control")), plain_mean(row.get("base")))

@@ -130,12 +130,12 @@ def ranking_chart(key: str, groups: Sequence[Sequence[Dot]], heads: tuple[str, s
         left, gap, right = 104, 26, 14
         room = canvas.width - left - right
         first = room * 0.6 - gap / 2 if has_strength else room
-        columns = [(left, first, [(dot.value, dot.control) for dot in rows], "accent", heads[0])]
+        halves = [(float(left), first, "accent", heads[0])]
         if has_strength:
-            second = (left + first + gap, room - first - gap, [(dot.strength, None) for dot in rows], "run1", heads[1])
-            columns.append(second)
+            halves.append((left + first + gap, room - first - gap, "run1", heads[1]))
         canvas.text(0, 12, axis.y)
-        for x, width, dots, name, head in columns:
+        for x, width, name, head in halves:
+            dots = [(dot.value, dot.control) if x == left else (dot.strength, None) for dot in rows]
             axes = canvas.axes(x, top, width, height - top - 36)
             axes.grid(visible=False)
             axes.grid(axis="x", color=colour("line"), linewidth=0.7)

@@ -217,10 +217,10 @@ def _sides(desk: Desk, known: dict[str, Curve]) -> str:
 def _apart(desk: Desk, atlas: AtlasRecord, known: dict[str, Curve]) -> str:
     """Say how much numbers differ from each other at the outermost value."""
     curve = known.get("visible_share")
-    found = np.flatnonzero(curve.values == atlas.far) if curve else []
-    if curve is None or not len(found) or atlas.far is None:
+    index = curve.index(atlas.far) if curve else None
+    if curve is None or index is None or atlas.far is None:
         return ""
-    lo, hi = float(curve.lo[found[0]]), float(curve.hi[found[0]])
+    lo, hi = float(curve.lo[index]), float(curve.hi[index])
     return desk.words("curves.apart", value=value_text(atlas.far), lo=percent(lo), hi=percent(hi))
 
 

@@ -11,6 +11,7 @@ from .latents import SHARES, LatentRecord
 from .records import RunRecord, finite
 from .section_atlas import converges, value_text
 from .section_latent import class_names
+from .section_noise import standing
 from .words import num, percent, signed
 
 Answer = Callable[[RunRecord, AtlasRecord], Cell]
@@ -116,4 +117,5 @@ def _best_noise(desk: Desk, run: RunRecord) -> Cell:
     if not rows:
         return EMPTY
     best = min(rows, key=lambda row: float(row["value"]))
-    return Cell(desk.words.name("prior", best["prior"]), num(best["value"]), numeric=True)
+    note = num(best["value"]) + (desk.words("beside.level") if standing(best) == "level" else "")
+    return Cell(desk.words.name("prior", best["prior"]), note, numeric=True)

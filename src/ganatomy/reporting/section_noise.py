@@ -47,6 +47,14 @@ def error_cell(value: Any, error: Any, *, is_signed: bool = False) -> Cell:
     return Cell(signed(value) if is_signed else num(value), sub, numeric=True)
 
 
+def standing(row: dict[str, Any]) -> str:
+    """Return whether a noise is the training's (`normal`), `level` with it within two standard errors, or an `other`."""
+    if row["prior"] == "normal":
+        return "normal"
+    gap, error = row.get("difference"), row.get("difference_se")
+    return "level" if finite(gap) and finite(error) and abs(gap) <= 2 * error else "other"
+
+
 def further_reading(desk: Desk, rows: list[dict[str, Any]], others: list[dict[str, Any]]) -> str:
     """Say whether one of the further noises comes closer to the real images than all of the claim's."""
     best, known = (min(part, key=lambda row: float(row["value"])) for part in (others, rows))
@@ -59,7 +67,7 @@ def prior_readings(desk: Desk, record: dict[str, Any], rows: list[dict[str, Any]
     """Say which noise is best by both distances, what small noise costs in variety and what its images are worth."""
     words = desk.words
     best = min(rows, key=lambda row: float(row["value"]))
-    key = "prior.best.normal" if best["prior"] == "normal" else "prior.best.other"
+    key = f"prior.best.{standing(best)}"
     found = [words(key, name=words.name("prior", best["prior"]), value=num(best["value"]))]
     if all(finite(row.get("kernel")) for row in rows):
         other = min(rows, key=lambda row: float(row["kernel"]))["prior"]

@@ -23,7 +23,7 @@ TEXT = {
     "brief.values": "Averaged over all {n} numbers, setting one to {values} visibly changes {shares} of the pixels",
     "brief.redrawn": "; redrawing it from N(0, 1) changes {control}",
     "brief.stop": ".",
-    "brief.flips": "The images that change class are {shares}.",
+    "brief.flips": "Of the images, {shares} change class.",
     "brief.idle.none": "None of the {n} numbers is idle.",
     "brief.idle.all": "All {n} numbers are idle: nothing that they do can be seen.",
     "brief.idle.one": "One of the {n} numbers is idle: no value and no redraw of it visibly changes more than 0.1 % "
@@ -34,7 +34,7 @@ TEXT = {
     "of the pixels.",
     "brief.tenth": "The strongest tenth ({tenth}) makes {share} of the total effect, where an even split would give "
     "{even}.",
-    "brief.dimension": "Of {z_dim} numbers a small step makes effectively {ways} independent changes of the image.",
+    "brief.dimension": "A small step changes an image in effectively {ways} independent ways, of {z_dim} possible.",
     "brief.converge.one": "At {value} images converge to one class: {share} are {top}, {base} before.",
     "brief.converge.each": "At {value} images converge, but the number decides to which class: its most frequent one "
     "takes {own} of the images on average ({before} unedited), while over all numbers none takes more than {share} "
@@ -129,7 +129,8 @@ TEXT = {
     "groups.strong": "strongest {n}",
     "groups.weak": "weakest {n}",
     "groups.any": "{n} numbers",
-    "groups.how": "The numbers of a group, by the ranking, are all set to 0; the rest stay as drawn. The control "
+    "groups.how": "The numbers of a group, ordered by their visible change, are all set to 0; the rest stay as drawn. "
+    "The control "
     "redraws "
     "the same numbers: what changes then is what hangs on them.",
     "groups.strong.does": "Switching the strongest {n} off visibly changes {off} of the pixels, redrawing them "
@@ -154,7 +155,7 @@ TEXT = {
     "moves.how": "Every row is the images of one class before the edit, over all numbers; the columns say, in percent, "
     "which class they are afterwards. The last row is all images together; a row left blank had none.",
     "moves.cut": "Shown are the {shown} most frequent of {n} classes, so rows need not add up to 100.",
-    "moves.kept": "At {value} {kept} of the images keep their class.",
+    "moves.kept": "At {value}, {kept} of the images keep their class.",
     "moves.gain": "{grown} grows most, from {g0} to {g1}; {lost} shrinks most, from {l0} to {l1}.",
     "moves.become.one": "For all {n} numbers that change any class, most of what changes becomes the same: {items}.",
     "moves.become.many": "What most changing images become depends on the number: {num} classes over {n} numbers, most "
@@ -192,6 +193,9 @@ TEXT = {
     "outside.reading.near": "By the norm the edited latent still looks usual, by its one number it does not.",
     "outside.reading.far": "So it lies outside by both counts.",
     "outside.last": "At {value} the norm is {edited}, {far} standard deviations out.",
+    "prior.best.level": "The lowest distance, {value}, is that of {name}, but within two standard errors of that of "
+    "the "
+    "training distribution.",
     "prior.uniform_x_0_5": "uniform × 0.5",
     "prior.uniform_x_2": "uniform × 2",
     "prior.laplace_x_0_5": "Laplace × 0.5",
@@ -217,6 +221,7 @@ TEXT = {
     "beside.table": "How the latent numbers of the runs differ",
     "beside.column": "Question",
     "beside.note": "Small: 95 % interval, before → after, share or Fréchet distance.",
+    "beside.level": ", level with N(0, I)",
     "beside.idle": "Idle numbers",
     "beside.tenth": "Share of the effect of the strongest tenth",
     "beside.dimension": "Effective dimension",

@@ -58,7 +58,7 @@ TEXT = {
     "axis.ranking": "维度，及其名次的 95 % 区间",
     "axis.strength": "雅可比",
     "ranking.effect": "编辑的效应及其 95 % 区间",
-    "ranking.jacobian": "雅可比矩阵中的强度（灰度级 / z 的单位）及其 95 % 区间",
+    "ranking.jacobian": "雅可比矩阵中的强度（每单位 z 的像素值变化）及其 95 % 区间",
     "ranking.how": "一维的效应是它在所有取值上的平均，以{measure}衡量。雅可比矩阵反映的则是小步移动的作用。",
     "ranking.ends": "z[{dim_high}] 作用最大（{high}），z[{dim_low}] 最小（{low}），两者之比为 {ratio}。",
     "ranking.ends.zero": "z[{dim_high}] 作用最大（{high}），z[{dim_low}] 则毫无作用（{low}）。",
@@ -85,7 +85,7 @@ TEXT = {
     # spectrum
     "fig.spectrum": "{run}：小步移动时图像有多少个变化方向",
     "axis.singular": "雅可比矩阵的奇异值，由大到小",
-    "axis.levels": "灰度级 / z 的单位（对数坐标）",
+    "axis.levels": "每单位 z 的像素值变化（对数坐标）",
     "spectrum.mean": "潜变量上的平均",
     "spectrum.band": "居中 95 % 的潜变量",
     "spectrum.ways": "有效维数：{n}",
@@ -103,7 +103,7 @@ TEXT = {
     "groups.strong": "最强 {n} 维",
     "groups.weak": "最弱 {n} 维",
     "groups.any": "{n} 维",
-    "groups.how": "按效应排序分组，一组中的各维全部设为 0，其余不变。对照是把同样的维度重新抽取："
+    "groups.how": "按可见变化的大小分组，一组中的各维全部设为 0，其余不变。对照是把同样的维度重新抽取："
     "此时的变化就是系于这些维度的内容。",
     "groups.strong.does": "关闭最强的 {n} 维，可见变化的像素占 {off}，重新抽取则占 {redrawn}",
     "groups.weak.does": "最弱的 {n} 维合在一起：关闭时 {off}，重新抽取时 {redrawn}",
@@ -161,6 +161,7 @@ TEXT = {
     "outside.reading.near": "因此只看范数，这个潜变量仍属寻常；只看这一维，则极不寻常。",
     "outside.reading.far": "因此无论看范数还是看这一维，它都在分布之外。",
     "outside.last": "设为 {value} 时，范数为 {edited}，超出 {far} 个标准差。",
+    "prior.best.level": "最小距离 {value} 属于 {name}，但与训练所用的分布相差不到两个标准误。",
     "prior.uniform_x_0_5": "均匀分布 × 0.5",
     "prior.uniform_x_2": "均匀分布 × 2",
     "prior.laplace_x_0_5": "拉普拉斯分布 × 0.5",
@@ -185,6 +186,7 @@ TEXT = {
     "beside.table": "各模型的潜变量维度有何不同",
     "beside.column": "问题",
     "beside.note": "小字：95 % 区间、编辑前 → 编辑后、占比或弗雷歇距离。",
+    "beside.level": "，与 N(0, I) 相当",
     "beside.idle": "不起作用的维度",
     "beside.tenth": "最强十分之一所占的效应",
     "beside.dimension": "有效维数",
