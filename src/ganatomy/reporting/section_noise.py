@@ -48,7 +48,7 @@ def error_cell(value: Any, error: Any, *, is_signed: bool = False) -> Cell:
 
 
 def standing(row: dict[str, Any]) -> str:
-    """Return whether a noise is the training's (`normal`), `level` with it within two standard errors, or an `other`."""
+    """Return whether a noise is the training's (`normal`), `level` with it (two standard errors), or an `other`."""
     if row["prior"] == "normal":
         return "normal"
     gap, error = row.get("difference"), row.get("difference_se")

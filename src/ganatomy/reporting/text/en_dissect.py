@@ -24,7 +24,7 @@ TEXT = {
     "brief.redrawn": "; redrawing it from N(0, 1) changes {control}",
     "brief.stop": ".",
     "brief.flips": "Of the images, {shares} change class.",
-    "brief.idle.none": "None of the {n} numbers is idle.",
+    "brief.idle.none": "Every one of the {n} numbers does something visible.",
     "brief.idle.all": "All {n} numbers are idle: nothing that they do can be seen.",
     "brief.idle.one": "One of the {n} numbers is idle: no value and no redraw of it visibly changes more than 0.1 % "
     "of the "
@@ -207,7 +207,7 @@ TEXT = {
     "prior.one_hot_x_0_5": "one number ±√d, × 0.5",
     "prior.one_hot_x_2": "one number ±√d, × 2",
     "prior.further.lower": "Of the {n} further noises, {name} comes closer than all of these: {value}.",
-    "prior.further.none": "None of the {n} further noises comes closer; the best of them is {name} with {value}.",
+    "prior.further.none": "The {n} further noises come no closer; the best of them is {name} with {value}.",
     # own edits
     "fig.own": "{run}: edits of your own ({n})",
     "own.how": "One row per edit, below the unedited images; one column per latent.",

@@ -23,7 +23,7 @@ TEXT = {
     "brief.redrawn": "；由 N(0, 1) 重新抽取该维时占 {control}",
     "brief.stop": "。",
     "brief.flips": "类别发生改变的图像占 {shares}。",
-    "brief.idle.none": "{n} 维中没有一维不起作用。",
+    "brief.idle.none": "{n} 维中的每一维都有可见的作用。",
     "brief.idle.all": "全部 {n} 维都不起作用，看不出任何变化。",
     "brief.idle.one": "{n} 维中有一维不起作用：无论设为何值或重新抽取，可见变化的像素都不超过 0.1 %。",
     "brief.idle.some": "{n} 维中有 {idle} 维不起作用：无论设为何值或重新抽取，可见变化的像素都不超过 0.1 %。",
