@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html as markup
 import json
 import math
 import re
@@ -11,7 +12,8 @@ import pytest
 import scipy.stats
 from atlas_fixture import FURTHER, effects, order
 from fixture import write_lab, write_run
-from pages import BROKEN, parse, section, source
+from pages import BROKEN, parse, source
+from pages import section as escaped
 
 from ganatomy.reporting import page
 from ganatomy.reporting.figures import text_columns
@@ -21,6 +23,11 @@ LANGS = ("en", "zh")
 PARTS = ("brief", "values", "numbers", "groups", "becomes", "beyond", "own")
 FIGURES = ("curves", "ranking.ends", "heat", "spectrum", "groups", "moves", "scales", "own")
 FILL = {"run": "DCGAN", "n": 100, "num": 8, "strong": 12, "weak": 6}
+
+
+def section(html, name):
+    """Return the text of one section as people read it."""
+    return markup.unescape(escaped(html, name)).replace(" ，", "，")
 
 
 def plain(text):
@@ -91,8 +98,9 @@ def test_heat_spectrum_groups_and_moves(told):
 
 def test_beyond_the_training_distribution(told):
     text, words = told
+    far = (math.sqrt(124) - scipy.stats.chi.mean(100)) / scipy.stats.chi.std(100)
     norms = {"value": "5", "z_dim": "100", "norm": "10.0", "edited": num(math.sqrt(124)), "more": "24.0"}
-    start = plain(words("outside.reading", beyond="5.7 × 10⁻⁷", far="1.7", **norms))
+    start = plain(words("outside.reading", beyond="5.7 × 10⁻⁷", far=num(far, 2), **norms))
     assert start in text
     assert plain(words("outside.reading.near")) in text
     for key, scale, value in (
@@ -244,7 +252,8 @@ def undefined(record, jacobian):
     for row in record["scales"]["rows"]:
         for key in ("frechet", "frechet_se", "precision", "recall"):
             row[key] = None
-    jacobian.clear()
+    for key in ("strength", "spectrum", "effective_dimension", "num_90"):
+        del jacobian[key]
 
 
 def level(record, jacobian):
@@ -266,7 +275,7 @@ def test_any_numbers_give_whole_sentences(tmp_path, lang, change):
     text, words = section(source(found), "latent-run"), Words(lang)
     for whole in (parse(found.html).text, found.md.read_text(encoding="utf-8")):
         assert not BROKEN.search(whole), BROKEN.search(whole)
-    assert ("brief.idle.all" == change.__name__) or plain(words("fig.curves", run="DCGAN", n=7)) in text
+    assert plain(words("fig.curves", run="DCGAN", n=7)) in text
     if change is silent:
         assert plain(words("brief.idle.all", n=7)) in text
         assert plain(words("groups.weigh.same", strong=1, weak=4)) in text

@@ -118,7 +118,7 @@ def half_width(row: Row, measure: str) -> str:
 
 def measure_cell(row: Row | None, measure: str) -> Cell:
     """Return a measure's mean over its half interval; shares always with one decimal, so that columns line up."""
-    if row is None:
+    if row is None or not finite(row.get("mean")):
         return Cell("–", numeric=True)
     mean = f"{100 * row['mean']:.1f}\N{NARROW NO-BREAK SPACE}%" if measure in SHARES else num(row["mean"])
     return Cell(mean, half_width(row, measure), numeric=True)

@@ -17,7 +17,7 @@ from .figures_latent import Line, Panel, Ticks, matrix_chart, panel_chart
 from .latents import LatentRecord, measure_cell
 from .records import RunRecord, finite
 from .section_atlas import value_text
-from .words import num, percent
+from .words import count, num, percent
 
 Rows = Sequence[dict[str, Any]]
 MOST_CLASSES = 12
@@ -134,7 +134,7 @@ def edits_table(desk: Desk, latents: LatentRecord, rows: Rows, is_group: bool) -
     head = (words("table.numbers"), "", *(words.name("measure", measure) for measure in columns))
     n = max(int(row.get("num_latents") or 0) for row in rows)
     caption = words("groups.table" if is_group else "own.table")
-    return Table(caption, head, tuple(table), words("own.note", n=n), kind="measures", row_kinds=tuple(kinds))
+    return Table(caption, head, tuple(table), words("own.note", n=count(n)), kind="measures", row_kinds=tuple(kinds))
 
 
 def group_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord, latents: LatentRecord) -> Figure | None:

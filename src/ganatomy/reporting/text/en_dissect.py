@@ -52,7 +52,7 @@ TEXT = {
     "brief.confidence.same": "The classifier's confidence stays where it is ({before} → {after} at {value}).",
     # effect curves
     "fig.curves": "{run}: what a value does, over all {n} numbers",
-    "axis.value": "value that a number is set to (evenly spaced)",
+    "axis.value": "value set (evenly spaced)",
     "axis.percent": "{name} (%)",
     "curves.mean": "mean over the numbers",
     "curves.band": "central 80 % of the numbers",
@@ -109,7 +109,7 @@ TEXT = {
     "of its own.",
     # spectrum
     "fig.spectrum": "{run}: in how many ways a small step moves the image",
-    "axis.singular": "singular values of the Jacobian, largest first",
+    "axis.singular": "singular values, largest first",
     "axis.levels": "levels per unit of z (logarithmic)",
     "spectrum.mean": "mean over latents",
     "spectrum.band": "central 95 % of the latents",

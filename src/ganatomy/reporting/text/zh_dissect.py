@@ -84,7 +84,7 @@ TEXT = {
     "heat.alike.apart": "设为 {value} 时，这些维度的热图各不相同（平均相关系数 {likeness}），各有各的作用位置。",
     # spectrum
     "fig.spectrum": "{run}：小步移动时图像有多少个变化方向",
-    "axis.singular": "雅可比矩阵的奇异值，由大到小",
+    "axis.singular": "奇异值，由大到小",
     "axis.levels": "每单位 z 的像素值变化（对数坐标）",
     "spectrum.mean": "潜变量上的平均",
     "spectrum.band": "居中 95 % 的潜变量",
