@@ -92,6 +92,8 @@ def test_heat_spectrum_groups_and_moves(told):
     assert plain(words("groups.strong.does", n=10, off=percent(0.04), redrawn=percent(0.08))) in text
     before = 2 / 55
     assert plain(words("moves.kept", value="20", kept=percent(0.2 + 0.8 * before))) in text
+    shares = {"after": percent(0.2 * before + 0.8), "before": percent(before)}
+    assert plain(words("moves.source", value="20", name=words.name("class", "Trouser"), **shares)) in text
     items = [words("moves.become.item", name=words.name("class", name), n=50) for name in ("Trouser", "Pullover")]
     assert plain(words("moves.become.many", items=words.listing(items), num=2, n=100)) in text
 

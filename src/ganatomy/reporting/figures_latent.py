@@ -139,7 +139,8 @@ def ranking_chart(key: str, groups: Sequence[Sequence[Dot]], heads: tuple[str, s
             axes = canvas.axes(x, top, width, height - top - 36)
             axes.grid(visible=False)
             axes.grid(axis="x", color=colour("line"), linewidth=0.7)
-            axes.set(xlim=(0, 1.05 * max(_reach(*dot) for dot in dots) or 1), ylim=(y - gap_px / row_px, 0), yticks=[])
+            most = 1.05 * max(_reach(*dot) for dot in dots) or 1.0
+            axes.set(xlim=(-0.025 * most, most), ylim=(y - gap_px / row_px, 0), yticks=[])
             axes.locator_params(axis="x", nbins=4 if width > 180 else 3)
             for place, (value, control), dot in zip(places, dots, rows):
                 _dot(axes, place, value, control, "muted" if dot.is_idle else name)
@@ -209,7 +210,7 @@ def matrix_chart(key: str, names: Sequence[str], tables: Sequence[tuple[str, np.
     def draw(canvas: Canvas) -> None:
         unit = 0.55 * canvas.font_px
         columns = max(text_columns(name) for name in (*names, last)) + 3
-        left = round(min(84 if canvas.is_narrow else 190, columns * unit + 12))
+        left = round(min(104 if canvas.is_narrow else 190, columns * unit + 12))
         cell = (canvas.width - left - 4) / num
         fitting = int((left - 8) / unit) - 3
         for i, (title, shares) in enumerate(tables):

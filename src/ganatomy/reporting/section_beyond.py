@@ -49,6 +49,7 @@ def move_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord, names: list[str]
     if len(kept) < len(names):
         reading.append(words("moves.cut", shown=len(kept), n=len(names)))
     reading += [moves_reading(desk, atlas, moves, names) for moves in found]
+    reading += source_reading(desk, atlas, names)
     return desk.add(Figure(number, title, tuple(reading), chart=drawn))
 
 
@@ -76,6 +77,18 @@ def moves_reading(desk: Desk, atlas: AtlasRecord, moves: Moves, names: list[str]
         key = "moves.become.one" if len(items) == 1 else "moves.become.many"
         parts.append(words(key, items=words.listing(items[:3]), num=len(items), n=sum(becomes.values())))
     return words("join.sentences").join(parts)
+
+
+def source_reading(desk: Desk, atlas: AtlasRecord, names: list[str]) -> list[str]:
+    """Hold the outermost value against what the source saw there, trousers; empty where that class is unknown."""
+    raw = [str(name).lower() for name in atlas.record.get("class_names") or []]
+    found = [k for k, name in enumerate(raw) if name.startswith("trouser")]
+    moves = atlas.moves(atlas.far) if atlas.far is not None else None
+    if not found or moves is None or len(names) != len(moves.after):
+        return []
+    k = found[0]
+    shares = {"before": percent(float(moves.before[k])), "after": percent(float(moves.after[k]))}
+    return [desk.words("moves.source", name=names[k], value=value_text(moves.value), **shares)]
 
 
 def edit_labels(desk: Desk, rows: Rows, is_group: bool) -> dict[str, str]:

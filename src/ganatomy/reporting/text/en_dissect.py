@@ -160,6 +160,8 @@ TEXT = {
     "moves.become.one": "For all {n} numbers that change any class, most of what changes becomes the same: {items}.",
     "moves.become.many": "What most changing images become depends on the number: {num} classes over {n} numbers, most "
     "often {items}.",
+    "moves.source": "The source saw only trousers left at 20. Here, at {value}, {after} of the images are {name} "
+    "({before} unedited).",
     "moves.become.item": "{name} ({n})",
     # scales and outside
     "fig.scales": "{run}: the whole latent scaled, fidelity against diversity",

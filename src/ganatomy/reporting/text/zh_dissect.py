@@ -129,6 +129,7 @@ TEXT = {
     "moves.gain": "增加最多的是{grown}，由 {g0} 到 {g1}；减少最多的是{lost}，由 {l0} 到 {l1}。",
     "moves.become.one": "凡能改变类别的 {n} 维，改变的图像大多成为同一类：{items}。",
     "moves.become.many": "改变的图像大多成为哪一类，取决于改的是哪一维：{n} 维共有 {num} 种去向，最常见的是{items}。",
+    "moves.source": "原报告认为设为 20 时只剩裤子。这里设为 {value} 时，{name}占 {after}（未编辑时 {before}）。",
     "moves.become.item": "{name}（{n} 维）",
     # scales and outside
     "fig.scales": "{run}：整个潜变量缩放时的逼真度与多样性",
