@@ -283,8 +283,8 @@ def chance(value: Any) -> str:
         return percent(value)
     if value < 1e-300:
         return "< 10" + _raised(-300)
-    power = math.floor(math.log10(value))
-    return f"{value / 10**power:.1f} × 10{_raised(power)}"
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits} × 10{_raised(int(power))}"
 
 
 def _raised(power: int) -> str:
