@@ -133,8 +133,15 @@ def test_concentration_and_likeness_of_maps():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.9203, f"92{THIN}%"), (0.0455, f"4.5{THIN}%"), (5.733e-7, "5.7 × 10⁻⁷"), (5.5e-89, "5.5 × 10⁻⁸⁹"), (9.97e-5, "1.0 × 10⁻⁴"),
-     (0.0, "< 10⁻³⁰⁰"), (None, "–")],
-)  # fmt: skip
+    [
+        (0.9203, f"92{THIN}%"),
+        (0.0455, f"4.5{THIN}%"),
+        (5.733e-7, "5.7 × 10⁻⁷"),
+        (5.5e-89, "5.5 × 10⁻⁸⁹"),
+        (9.97e-5, "1.0 × 10⁻⁴"),
+        (0.0, "< 10⁻³⁰⁰"),
+        (None, "–"),
+    ],
+)
 def test_probabilities_are_written_as_people_write_them(value, text):
     assert chance(value) == text
