@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganatomy.reporting import heat
 from ganatomy.reporting.atlas_record import AtlasRecord, spearman
-from ganatomy.reporting.section_beyond import chance
+from ganatomy.reporting.section_beyond import chance, edits_of, short_edit
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 
@@ -145,3 +145,26 @@ def test_concentration_and_likeness_of_maps():
 )
 def test_probabilities_are_written_as_people_write_them(value, text):
     assert chance(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("3=5", "3=5"),
+        ("19,21,29,46,71=-5", "19,21,29,4…=-5"),
+        ("0,1,2,3,4,5,6,7+=2sigma", "0,1,2…+=2sigma"),
+        ("3=5;17,18,19,20*=0.5", "3=5;17,18…*=0.5"),
+        ("?", "?"),
+    ],
+)
+def test_a_long_edit_keeps_what_is_done(text, short):
+    found = short_edit(text, 16 if ";" in text else 14)
+    assert found == short
+
+
+def test_edits_keep_their_order_and_may_repeat():
+    rows = [
+        {"edit": text, "dims": [0] * n, "measure": m} for text, n in (("a=0", 1), ("a=0", 1), ("b=0", 2)) for m in "xy"
+    ]
+    assert edits_of(rows) == [("a=0", 1), ("a=0", 1), ("b=0", 2)]
+    assert edits_of([]) == []

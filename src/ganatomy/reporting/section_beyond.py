@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from . import pictures
 from .atlas_record import AtlasRecord, Moves, plain_mean
 from .blocks import Cell, Figure, LegendItem, Table
 from .desk import Desk
-from .figures import Axis, shorten
+from .figures import Axis, shorten, text_columns
 from .figures_latent import Line, Panel, Ticks, matrix_chart, panel_chart
 from .latents import LatentRecord, measure_cell
 from .records import RunRecord, finite
@@ -25,7 +26,8 @@ MOST_CLASSES = 12
 EDIT_MEASURES = ("visible_share", "class_flip", "confidence", "precision", "sharpness", "noise_share")
 GROUP_KINDS = ("strong", "strong", "weak", "weak")
 """The groups that the experiment switches off, in its order."""
-LABEL_COLUMNS = 14
+LABEL_COLUMNS, CELL_COLUMNS = 14, 24
+"""Room for an edit's words beside a picture and in a table."""
 
 
 def move_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord, names: list[str]) -> Figure | None:
@@ -91,15 +93,25 @@ def source_reading(desk: Desk, atlas: AtlasRecord, names: list[str]) -> list[str
     return [desk.words("moves.source", name=names[k], value=value_text(moves.value), **shares)]
 
 
-def edit_labels(desk: Desk, rows: Rows, is_group: bool) -> dict[str, str]:
-    """Return a short label by the text of every edit, in the record's order."""
-    sizes: dict[str, int] = {}
-    for row in rows:
-        sizes.setdefault(str(row["edit"]), len(row.get("dims") or []))
+def edits_of(rows: Rows) -> list[tuple[str, int]]:
+    """Return every edit's words and how many numbers it changes, in the record's order; one may come twice."""
+    return [(str(row["edit"]), len(row.get("dims") or [])) for row in rows if row["measure"] == rows[0]["measure"]]
+
+
+def edit_labels(desk: Desk, rows: Rows, is_group: bool, columns: int = LABEL_COLUMNS) -> list[tuple[str, str]]:
+    """Return the words of every edit with a label of at most so many columns."""
+    edits = edits_of(rows)
     if not is_group:
-        return {text: shorten(text, LABEL_COLUMNS) for text in sizes}
-    kinds = GROUP_KINDS if len(sizes) == len(GROUP_KINDS) else ("any",) * len(sizes)
-    return {text: desk.words(f"groups.{kind}", n=n) for (text, n), kind in zip(sizes.items(), kinds)}
+        return [(text, short_edit(text, columns)) for text, _ in edits]
+    kinds = GROUP_KINDS if len(edits) == len(GROUP_KINDS) else ("any",) * len(edits)
+    return [(text, desk.words(f"groups.{kind}", n=n)) for (text, n), kind in zip(edits, kinds)]
+
+
+def short_edit(text: str, columns: int) -> str:
+    """Shorten the numbers of an edit, not what is done to them: `19,21,29…=-5`."""
+    found = re.fullmatch(r"(.*?)([+*]?=[^=]*)", text)
+    numbers, change = found.groups() if found else (text, "")
+    return shorten(numbers, max(2, columns - text_columns(change))).replace(",…", "…") + change
 
 
 def row_of(rows: Rows, edit: str, measure: str) -> dict[str, Any] | None:
@@ -116,7 +128,7 @@ def edit_pictures(
     rows = atlas.record.get("groups" if kind == "groups" else "further") or []
     if not isinstance(files, dict) or not rows:
         return None
-    labels = tuple(edit_labels(desk, rows, kind == "groups").values())
+    labels = tuple(label for _, label in edit_labels(desk, rows, kind == "groups"))
     found = []
     for key, more in (("rows", (desk.words("table.base"),)), ("difference", ())):
         path = run.folder / "dissect" / str(files.get(key, ""))
@@ -130,7 +142,7 @@ def edit_pictures(
 def edits_table(desk: Desk, latents: LatentRecord, rows: Rows, is_group: bool) -> Table | None:
     """Return the measures of edits of several numbers, each above its control."""
     words = desk.words
-    labels = edit_labels(desk, rows, is_group)
+    labels = dict(edit_labels(desk, rows, is_group, CELL_COLUMNS))
     columns = [m for m in EDIT_MEASURES if any(row_of(rows, edit, m) for edit in labels)]
     if not columns:
         return None
@@ -140,9 +152,8 @@ def edits_table(desk: Desk, latents: LatentRecord, rows: Rows, is_group: bool) -
     for edit, label in labels.items():
         found = [row_of(rows, edit, measure) for measure in columns]
         controls = [(row or {}).get("control") for row in found]
-        name = label if is_group else edit
-        table.append((Cell(name), Cell(words("table.edit")), *map(measure_cell, found, columns)))
-        table.append((Cell(name), Cell(words("table.control")), *map(measure_cell, controls, columns)))
+        table.append((Cell(label), Cell(words("table.edit")), *map(measure_cell, found, columns)))
+        table.append((Cell(label), Cell(words("table.control")), *map(measure_cell, controls, columns)))
         kinds += ["group", "control repeat"]
     head = (words("table.numbers"), "", *(words.name("measure", measure) for measure in columns))
     n = max(int(row.get("num_latents") or 0) for row in rows)
@@ -161,10 +172,10 @@ def group_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord, latents: Latent
 def groups_reading(desk: Desk, rows: Rows) -> str:
     """Say how much of the picture hangs on the strongest tenth, beside the weakest half: by redrawing both."""
     words = desk.words
-    sizes = {str(row["edit"]): len(row.get("dims") or []) for row in rows}
-    if len(sizes) != len(GROUP_KINDS):
+    edits = edits_of(rows)
+    if len(edits) != len(GROUP_KINDS):
         return ""
-    strong, _, weak, _ = sizes
+    sizes, (strong, _, weak, _) = dict(edits), [text for text, _ in edits]
     parts = []
     means = {}
     for key, edit in (("strong", strong), ("weak", weak)):
@@ -189,7 +200,7 @@ def groups_reading(desk: Desk, rows: Rows) -> str:
 def _groups_precision(desk: Desk, rows: Rows, latents: LatentRecord) -> str:
     words, base = desk.words, latents.base("precision")
     labels = edit_labels(desk, rows, is_group=True)
-    found = [(label, row) for edit, label in labels.items() if (row := row_of(rows, edit, "precision"))]
+    found = [(label, row) for edit, label in labels if (row := row_of(rows, edit, "precision"))]
     if base is None or not found:
         return ""
     items = [words("groups.item", name=label, value=percent(row["mean"])) for label, row in found]
@@ -199,13 +210,14 @@ def _groups_precision(desk: Desk, rows: Rows, latents: LatentRecord) -> str:
 def own_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord) -> Figure | None:
     """Return the edits that the user gave."""
     words, rows = desk.words, atlas.record.get("further") or []
-    biggest = max(
-        ((row_of(rows, edit, "visible_share") or {}).get("mean", 0.0), edit) for edit in {str(r["edit"]) for r in rows}
-    ) if rows else (0.0, "")  # fmt: skip
-    num_edits = len({str(row["edit"]) for row in rows})
-    title = words("fig.own", run=desk.label(run), n=num_edits)
-    reading = (words("own.how"), words("own.most", edit=f"`{biggest[1]}`", share=percent(biggest[0])))
-    return edit_pictures(desk, run, atlas, "edits", title, reading)
+    edits = edits_of(rows)
+    title = words("fig.own", run=desk.label(run), n=len(edits))
+    reading = [words("own.how")]
+    sizes = [(row["mean"], text) for text, _ in edits if (row := row_of(rows, text, "visible_share"))]
+    if sizes:
+        share, text = max(sizes)
+        reading.append(words("own.most", edit=f"`{short_edit(text, CELL_COLUMNS)}`", share=percent(share)))
+    return edit_pictures(desk, run, atlas, "edits", title, tuple(reading))
 
 
 def scale_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord) -> Figure | None:
