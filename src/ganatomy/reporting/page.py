@@ -24,6 +24,7 @@ from . import (
     section_explore,
     section_health,
     section_latent,
+    section_parts,
     section_setup,
     section_training,
     section_versus,
@@ -60,6 +61,7 @@ def sections(desk: Desk) -> list[Section]:
     for run in runs:
         is_split = section_latent.is_split(desk, run)
         found.append(section_latent.measured_section(desk, run) if is_split else section_latent.section(desk, run))
+        found.append(section_parts.section(desk, run))
     found += [
         section_dissected.section(desk),
         section_explore.section(desk),
@@ -80,6 +82,7 @@ def compared_sections(desk: VersusDesk) -> list[Section]:
         found.append(section_setup.setup_section(desk))
         for run in runs:
             found += [section_training.section(desk, run), section_latent.section(desk, run)]
+            found.append(section_parts.section(desk, run))
         found.append(section_dissected.section(desk))
         found.append(section_explore.section(desk))
         found += [section_health.section(desk), section_compare.section(desk, is_told=True)]

@@ -83,6 +83,16 @@ class RunRecord:
         return _optional(self.folder / "dissect" / "directions.json") or {}
 
     @cached_property
+    def paths(self) -> dict[str, Any]:
+        """dissect/paths.json, empty where no paths were followed."""
+        return _optional(self.folder / "dissect" / "paths.json") or {}
+
+    @cached_property
+    def inversion(self) -> dict[str, Any]:
+        """dissect/inversion.json, empty where no real images were looked for."""
+        return _optional(self.folder / "dissect" / "inversion.json") or {}
+
+    @cached_property
     def jacobian(self) -> dict[str, Any]:
         """dissect/jacobian.json, empty where it was not taken."""
         return _optional(self.folder / "dissect" / "jacobian.json") or {}

@@ -6,16 +6,18 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 
 from markupsafe import Markup
 
 from ..latent.edits import CHANGE_ANCHORS
 from ..models import mlp
+from . import parts
 from .blocks import Block, Explore, Para, Section
 from .desk import Desk
-from .explorer import BUDGET_BYTES, Packing, explorer, pack
+from .explorer import BUDGET_BYTES, Explorer, Packing, explorer, pack
+from .records import RunRecord
 from .words import num
 
 LIMIT = 20.0
@@ -82,13 +84,21 @@ def _megabytes(num_bytes: int) -> str:
     return num(num_bytes / 1e6, 2)
 
 
+def _spoken(desk: Desk, run: RunRecord, found: Explorer) -> Explorer:
+    """Return an explorer whose directions are called as in the rest of the report."""
+    labels = parts.labels(desk, run)
+    named = tuple(row | {"label": labels.get(row["name"], row["label"])} for row in found.directions)
+    return replace(found, directions=named)
+
+
 def section(desk: Desk) -> Section | None:
     """Return the explorer of all runs that have one, None where none has.
 
     A generator that would break the budget of the page is named with its size and the room that is left.
     """
     words = desk.words
-    packing = pack([each for run in desk.records.runs if (each := explorer(run))], BUDGET_BYTES)
+    known = [(run, each) for run in desk.records.runs if (each := explorer(run))]
+    packing = pack([_spoken(desk, run, each) for run, each in known], BUDGET_BYTES)
     if not (packing.kept or packing.left):
         return None
     labels = {run.name: desk.label(run) for run in desk.records.runs}

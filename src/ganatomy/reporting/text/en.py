@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import en_claims, en_data, en_dissect, en_explorer, en_health, en_memory, en_scores, en_versus
+from . import en_claims, en_data, en_dissect, en_explorer, en_health, en_memory, en_parts, en_scores, en_versus
 
 TEXT: dict[str, str] = {
     "list.comma": ", ",
@@ -301,6 +301,7 @@ TEXT: dict[str, str] = {
     **en_explorer.TEXT,
     **en_health.TEXT,
     **en_memory.TEXT,
+    **en_parts.TEXT,
     **en_scores.TEXT,
     **en_versus.TEXT,
 }

@@ -1,0 +1,124 @@
+"""The plots of directions, paths and real images: shaded tables with signs, and ranges on one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .blocks import Chart, LegendItem
+from .canvas import Canvas, chart, colour
+from .figures import Axis, shorten, text_columns
+
+ROW_PX, HEAD_PX, FOOT_PX = 24, 44, 26
+
+
+@dataclass(frozen=True)
+class Shade:
+    """One cell: level from -1 to 1 (sign by colour, size by opacity), a short text, whether it is framed."""
+
+    level: float
+    text: str
+    is_framed: bool = False
+
+
+@dataclass(frozen=True)
+class ShadePanel:
+    """One table: its title, names of the rows, labels of the columns, cells [rows][columns] (None: left empty).
+
+    With `is_numbered` the rows are labelled `1 name` and columns are expected to be `1`, `2` ...
+    """
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: tuple[tuple[Shade | None, ...], ...]
+    is_numbered: bool = False
+
+
+def shade_chart(key: str, panels: Sequence[ShadePanel], axis: Axis) -> Chart:
+    """Draw shaded tables, one below the other, all with cells of the same width; texts only where cells hold them."""
+    heights = [HEAD_PX + ROW_PX * len(panel.rows) + FOOT_PX for panel in panels]
+    most = max(len(panel.columns) for panel in panels)
+
+    def draw(canvas: Canvas) -> None:
+        unit = 0.55 * canvas.font_px
+        columns = max(text_columns(name) for panel in panels for name in panel.rows) + 3
+        left = round(min(104 if canvas.is_narrow else 190, columns * unit + 12))
+        cell = min((canvas.width - left - 4) / most, 46)
+        top = 0
+        for panel, height in zip(panels, heights):
+            _shades(canvas, panel, left, top, cell)
+            top += height
+
+    total = sum(heights) - FOOT_PX + 8
+    return chart(key, axis.alt, draw, (total, total))
+
+
+def _shades(canvas: Canvas, panel: ShadePanel, left: int, top: int, cell: float) -> None:
+    canvas.text(0, top + 15, panel.title, name="ink", bold=True)
+    fitting = int((left - 8) / (0.55 * canvas.font_px)) - (3 if panel.is_numbered else 0)
+    axes = canvas.axes(left, top + HEAD_PX, len(panel.columns) * cell, ROW_PX * len(panel.rows))
+    axes.grid(visible=False)
+    axes.spines["bottom"].set_visible(False)
+    axes.set(xlim=(0, len(panel.columns)), ylim=(len(panel.rows), 0), xticks=[], yticks=[])
+    for column, label in enumerate(panel.columns):
+        canvas.text(left + (column + 0.5) * cell, top + HEAD_PX - 6, label, anchor="middle")
+    for row, name in enumerate(panel.rows):
+        y = top + HEAD_PX + ROW_PX * (row + 0.5) + 4.5
+        if panel.is_numbered:
+            canvas.text(14, y, f"{row + 1}", anchor="end")
+        canvas.text(20 if panel.is_numbered else 0, y, shorten(name, fitting), name="ink")
+        for column, shade in enumerate(panel.cells[row]):
+            if shade:
+                _shade(canvas, axes, (column, row), shade, cell)
+
+
+def _shade(canvas: Canvas, axes: Any, place: tuple[int, int], shade: Shade, cell: float) -> None:
+    column, row = place
+    name = "accent" if shade.level >= 0 else "d"
+    # At most half opaque, so that the number on it can be read in both themes.
+    alpha = 0.03 + 0.47 * min(1.0, abs(shade.level))
+    axes.barh(row + 0.5, 0.94, 0.92, left=column + 0.03, color=colour(name), alpha=alpha, linewidth=0)
+    if shade.is_framed:
+        axes.barh(row + 0.5, 0.94, 0.92, left=column + 0.03, facecolor="none", edgecolor=colour("ink"), linewidth=1)
+    if text_columns(shade.text) * 0.55 * canvas.font_px <= cell:
+        x, y = canvas.place(axes, column + 0.5, row + 0.5)
+        canvas.text(x, y + 4.5, shade.text, anchor="middle", name="ink")
+
+
+@dataclass(frozen=True)
+class Range:
+    """One row: its label, median, interval of the median, 10 and 90 % of the images, palette colour."""
+
+    label: str
+    median: float
+    interval: tuple[float, float] | None
+    spread: tuple[float, float] | None
+    colour: str
+
+
+def range_chart(key: str, rows: Sequence[Range], axis: Axis, legend: Sequence[LegendItem]) -> Chart:
+    """Draw medians with intervals (thick) and the central 80 % (thin) on one axis from 0, labels above the lines."""
+    row_px, top = 46, 4
+    height = top + row_px * len(rows) + 48
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.axes(8, top, canvas.width - 8 - 22, row_px * len(rows))
+        most = max(max(row.median, *(row.interval or ()), *(row.spread or ())) for row in rows)
+        axes.grid(visible=False)
+        axes.grid(axis="x", color=colour("line"), linewidth=0.7)
+        axes.set(xlim=(0, 1.04 * most or 1.0), ylim=(len(rows), 0), yticks=[])
+        axes.locator_params(axis="x", nbins=5 if canvas.is_narrow else 8)
+        for i, row in enumerate(rows):
+            y = i + 0.72
+            if row.spread:
+                axes.plot(row.spread, [y, y], color=colour(row.colour), linewidth=1.6)
+            if row.interval:
+                axes.plot(row.interval, [y, y], color=colour(row.colour), linewidth=8, alpha=0.35,
+                          solid_capstyle="butt")  # fmt: skip
+            axes.plot(row.median, y, "o", color=colour(row.colour), markersize=8, markeredgewidth=0)
+            canvas.text(8, top + row_px * i + 19, row.label, name=row.colour, bold=True)
+        canvas.text(canvas.width - 22, canvas.height - 6, axis.x, anchor="end")
+
+    return chart(key, axis.alt, draw, (height, height), legend)
