@@ -205,7 +205,8 @@ def _shares(desk: Desk, view: DirectionsRecord, kind: str) -> str:
     if not shares or kind not in ("svd", "pca"):
         return ""
     known = {"n": len(shares), "first": percent(shares[0]), "sum": percent(sum(shares))}
-    return desk.words(f"dir.share.{kind}", even=percent(len(shares) / int(view.record["z_dim"])), **known)
+    z_dim = int(view.record["z_dim"])
+    return desk.words(f"dir.share.{kind}", z_dim=z_dim, even=percent(len(shares) / z_dim), **known)
 
 
 def _moves(desk: Desk, run: RunRecord, view: DirectionsRecord, kind: str) -> str:

@@ -102,7 +102,7 @@ def _starts(desk: Desk, record: dict[str, Any]) -> str:
     agree, apart = starts.get("agree") or {}, starts.get("second_z_distance") or {}
     if not finite(agree.get("value")) or not finite(apart.get("median")):
         return ""
-    known = {"share": percent(agree["value"]), "levels": num(starts.get("agree_levels") or 1.0, 2)}
+    known = {"share": percent(agree["value"]), "levels": f"{starts.get('agree_levels') or 1.0:g}"}
     kind = "apart" if apart["median"] >= 0.5 else "near" if apart["median"] >= 0.1 else "same"
     return desk.words("inv.starts", **known) + desk.words(f"inv.starts.{kind}", distance=num(apart["median"], 2))
 

@@ -58,10 +58,9 @@ TEXT = {
     "fig.directions.factor": "{run}: directions of {n} factors of the drawings",
     "dir.latent": "Latent {n}",
     "dir.how": "Each row moves a latent along one direction, by {low} to {high} σ; at 0 the latent is as drawn.",
-    "dir.share.svd": "The first holds {first} of the layer's squared weights, all {n} together {sum}; evenly spread "
-    "it would be {even}.",
-    "dir.share.pca": "The first holds {first} of the variance of the activations, all {n} together {sum}; evenly "
-    "spread over z it would be {even}.",
+    "dir.share.svd": "The first holds {first} of the layer's squared weights, all {n} together {sum}; spread evenly "
+    "over {z_dim} directions it would be {even}.",
+    "dir.share.pca": "The first holds {first} of the variance of the activations, all {n} together {sum}.",
     "dir.moves": "Moved most, in standard deviations per σ: {items}.",
     "dir.unsure": "not sure",
     # entanglement
@@ -88,11 +87,12 @@ TEXT = {
     "principal components (cosine {limit} or more; the least alike {low}).",
     "entanglement.same.none": "Weights and activations do not agree: no SVD direction is also a principal component "
     "(the most alike have a cosine of {high}).",
-    "entanglement.off": "Beside what a direction was found for, which is 1, the others of its kind move: {items}.",
+    "entanglement.off": "With the move of what a direction was found for as 1, the others of its kind move: {items}.",
     "entanglement.off.attribute": "attributes {mean} on average, {most} at most",
     "entanglement.off.class": "classes {mean} on average, {most} at most",
     "entanglement.off.factor": "factors {mean} on average, {most} at most",
-    "entanglement.nature": "Part of this lies in the data, not in the generator: a boot is higher than a bag.",
+    "entanglement.nature": "Part of this may lie in the data, not in the generator: kinds of images differ in several "
+    "attributes at once.",
     "entanglement.factors": "Attributes and classes are linked in the data themselves; the factors of the drawings "
     "are independent there, so what links them is the generator's doing.",
     "entanglement.cut": "Of more than {n} classes the {n} most probable are shown.",
@@ -105,7 +105,7 @@ TEXT = {
     "steer.own": "Rise per σ (sd)",
     "steer.note": "Linear regression on {n} latents. R²: of one half of the latents, from the other half. Off by at "
     "most: angle to the true direction, in 95 % of draws.",
-    "steer.classes": "Class probabilities, which are flat almost everywhere, follow lines less: R² {low} to {high}.",
+    "steer.classes": "Of the classes' probabilities R² is {low} to {high}.",
     "dir.no_svd": "The generator has no first layer that takes the whole latent, so there are no SVD directions and "
     "no principal components.",
     "dir.no_classes": "There is no feature network that knows classes, so there are no directions of classes.",
@@ -171,7 +171,7 @@ TEXT = {
     "fig.class_paths": "{run}: how far classes lie apart",
     "path.classes.panel": "Mean length in feature space",
     "path.classes.how": "Mean length of up to {n} spherical paths from the surest latents of one class to those of "
-    "the other, out of {latents} latents drawn; framed: paths within a class. The darker, the longer.",
+    "the other, out of {latents} latents drawn; framed: paths within a class. The stronger the shade, the longer.",
     "path.classes.ends": "Nearest are {a} and {b} ({low}), farthest {c} and {d} ({high}).",
     "path.classes.one": "{a} and {b} are {low} apart.",
     "path.classes.within": "Paths within a class are {own} long on average, between classes {between}.",

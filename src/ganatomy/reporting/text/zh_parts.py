@@ -31,7 +31,7 @@ TEXT = {
     "direction.pca": "主成分 {n}",
     "direction.moves": "{name}：{trait}",
     # directions, answer
-    "dir.item": "{name}对应{trait}（{change}）",
+    "dir.item": "{name}：{trait}（{change}）",
     "dir.both": "{name}：{traits}",
     "dir.strong.svd": "第一层权重的最强方向（奇异值分解）各自改变最多的是（潜变量每移动 1 σ，以标准差计）：{items}",
     "dir.strong.pca": "第一层激活的前几个主成分各自改变最多的是（潜变量每移动 1 σ，以标准差计）：{items}",
@@ -53,8 +53,8 @@ TEXT = {
     "fig.directions.factor": "{run}：绘图的 {n} 个因子的方向",
     "dir.latent": "第 {n} 个潜变量",
     "dir.how": "每行沿一个方向移动潜变量，幅度由 {low} 到 {high} σ；0 处为抽取时的原样。",
-    "dir.share.svd": "第一个方向占该层权重平方和的 {first}，{n} 个合计 {sum}；均匀分布时应为 {even}。",
-    "dir.share.pca": "第一个主成分占激活方差的 {first}，{n} 个合计 {sum}；若均匀分布于 z 的各维，应为 {even}。",
+    "dir.share.svd": "第一个方向占该层权重平方和的 {first}，{n} 个合计 {sum}；均匀分布于 {z_dim} 个方向时应为 {even}。",
+    "dir.share.pca": "第一个主成分占激活方差的 {first}，{n} 个合计 {sum}。",
     "dir.moves": "改变最多的是（每 1 σ，以标准差计）：{items}。",
     "dir.unsure": "未能确定",
     # entanglement
@@ -81,7 +81,7 @@ TEXT = {
     "entanglement.off.attribute": "属性平均 {mean}，最多 {most}",
     "entanglement.off.class": "类别平均 {mean}，最多 {most}",
     "entanglement.off.factor": "因子平均 {mean}，最多 {most}",
-    "entanglement.nature": "其中一部分源于数据本身，而非生成器：短靴本来就比包高。",
+    "entanglement.nature": "其中一部分可能源于数据本身，而非生成器：不同种类的图像往往在多项属性上同时不同。",
     "entanglement.factors": "属性与类别在数据中本来就有关联；绘图的因子则彼此独立，因此因子之间的纠缠出自生成器。",
     "entanglement.cut": "类别多于 {n} 个，只画出概率最大的 {n} 个。",
     # table
@@ -93,7 +93,7 @@ TEXT = {
     "steer.own": "每 1 σ 增大（标准差）",
     "steer.note": "在 {n} 个潜变量上作线性回归。R²：用一半潜变量拟合，在另一半上检验。最多偏离：与真实方向的夹角，95 %"
     " 的抽样不超过此值。",
-    "steer.classes": "类别概率几乎处处平坦，较难用直线解释：R² 为 {low} 到 {high}。",
+    "steer.classes": "类别概率的 R² 为 {low} 到 {high}。",
     "dir.no_svd": "该生成器没有接收整个潜变量的第一层，因此没有奇异方向和主成分。",
     "dir.no_classes": "没有认识类别的特征网络，因此没有类别方向。",
     "dir.left_out": "未能求得以下方向：{names}。具有它的图像太少，或所有图像都相同。",
@@ -154,19 +154,19 @@ TEXT = {
     "fig.class_paths": "{run}：各类别相距多远",
     "path.classes.panel": "特征空间中的平均路径长度",
     "path.classes.how": "在抽取的 {latents} 个潜变量中取各类别置信度最高的，两类之间至多 {n} 条球面路径的平均长度；加"
-    "框的是同一类别内部的路径。颜色越深，路径越长。",
-    "path.classes.ends": "最近的是{a}与{b}（{low}），最远的是{c}与{d}（{high}）。",
-    "path.classes.one": "{a}与{b}相距 {low}。",
+    "框的是同一类别内部的路径。颜色越浓，路径越长。",
+    "path.classes.ends": "最近的是“{a}”与“{b}”（{low}），最远的是“{c}”与“{d}”（{high}）。",
+    "path.classes.one": "“{a}”与“{b}”相距 {low}。",
     "path.classes.within": "同类内部的路径平均长 {own}，不同类别之间平均长 {between}。",
     "path.classes.third": "不同类别之间的 {n} 条路径中，{share} 经过两端之外的类别。",
     "path.classes.cut": "只画出生成最多的 {n} 个类别。",
     "path.classes.absent": "完全没有生成的类别：{names}。",
     "fig.path_classes": "{run}：从一类到另一类",
     "fig.path_class_table": "{run}：类别之间的中点",
-    "path.picture.classes": "每行由该类置信度最高的潜变量走向下一行的类别，如由{first}到{second}；末行{last}回到"
-    "{first}。共 {n} 行，均为球面路径。",
+    "path.picture.classes": "每行由该类置信度最高的潜变量走向下一行的类别，如由“{first}”到“{second}”；末行“{last}”回到"
+    "“{first}”。共 {n} 行，均为球面路径。",
     "path.picture.class_table": "由行的类别到列的类别，取两者置信度最高的潜变量之间球面路径的中点，共 {n} 个类别；对角"
-    "线上由{first}到{last}，是这些潜变量本身。",
+    "线上由“{first}”到“{last}”，是这些潜变量本身。",
     "path.no_features": "这些数据没有特征网络，因此只有范数与图像。",
     "path.no_classes": "特征网络不认识类别，因此没有类别与置信度。",
     "path.no_precision": "真实图像太少或没有，因此没有精确率。",
