@@ -47,6 +47,8 @@ class Picture:
     """Short title above it, where several pictures share a figure."""
     columns: tuple[str, ...] = ()
     """Labels above the picture, one per column of equal width."""
+    is_wide: bool = False
+    """Whether it takes the whole column once it is enlarged."""
 
     @property
     def is_large(self) -> bool:
@@ -95,7 +97,7 @@ class Figure:
     @property
     def is_full(self) -> bool:
         """Whether its pictures need the whole column, with the text below."""
-        return any(picture.is_large for picture in self.pictures)
+        return any(picture.is_large or picture.is_wide for picture in self.pictures)
 
     @property
     def caption(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,15 @@ import numpy as np
 
 from ..latent.edits import GAP_PX
 from . import pictures
-from .blocks import Figure, Picture
+from .blocks import MEDIA_PX, Figure, Picture
 from .desk import Desk
 from .records import RunRecord, finite
 
 Row = Mapping[str, Any]
 MOST_CLASSES = 10
 """Classes in a table or chart, at most."""
+WIDE_PX, TALL_PX = 640, 1200
+"""What sheets of many small images may be enlarged to."""
 
 _NUMBERED = re.compile(r"^(svd|pca)-(\d+)$")
 _KEPT = re.compile(r"^(class|factor):(.+)$")
@@ -100,8 +102,9 @@ class Cut:
 
 
 def cut(
-    desk: Desk, run: RunRecord, path: Path, cuts: Sequence[Cut], gap_px: int, alt: str, rows: Sequence[str]
-) -> tuple[Picture, ...]:
+    desk: Desk, run: RunRecord, path: Path, cuts: Sequence[Cut], gap_px: int, alt: str, rows: Sequence[str],
+    tops: Sequence[int] = (),
+) -> tuple[Picture, ...]:  # fmt: skip
     """Cut a sheet between columns; the parts stand below each other on the page, so that their images are large.
 
     Args:
@@ -112,6 +115,7 @@ def cut(
         gap_px: between parts.
         alt: what the sheet shows.
         rows: labels of its rows.
+        tops: where its rows begin; they are then laid `GAP_PX` apart, so that every label stands beside its row.
 
     Returns:
         A picture per part; the whole sheet where it has another width than the parts make.
@@ -120,16 +124,34 @@ def cut(
     sheet = pictures.pixels(path)
     if sum(widths) + gap_px * (len(widths) - 1) != sheet.shape[1]:
         return (pictures.picture(path, alt, rows=rows),)
+    if tops and tops[-1] + run.config.img_height == sheet.shape[0]:
+        sheet = _evened(sheet, tops, run.config.img_height)
     found, start = [], 0
     for i, (each, width) in enumerate(zip(cuts, widths)):
         target = path
-        if len(cuts) > 1:
+        if len(cuts) > 1 or tops:
             target = desk.folder / f"{path.stem}-{run.name.replace('/', '-')}-{i + 1}.png"
             pictures.write(sheet[:, start : start + width], target)
         text = f"{alt}: {each.title}" if each.title else alt
-        found.append(pictures.picture(target, text, rows=rows, title=each.title, columns=each.columns))
+        image = pictures.picture(target, text, rows=rows, title=each.title, columns=each.columns)
+        found.append(_enlarged(image))
         start += width + gap_px
     return tuple(found)
+
+
+def _evened(sheet: np.ndarray, tops: Sequence[int], height: int) -> np.ndarray:
+    """Return a sheet, uint8 [H, W] or [H, W, 3], with its rows of images `GAP_PX` apart."""
+    step = height + GAP_PX
+    out = np.full((len(tops) * step - GAP_PX, *sheet.shape[1:]), 255, np.uint8)
+    for i, top in enumerate(tops):
+        out[i * step : i * step + height] = sheet[top : top + height]
+    return out
+
+
+def _enlarged(image: Picture) -> Picture:
+    """Return a small picture at a larger whole scale; where no text fits beside it, it takes the column alone."""
+    scale = max(image.scale, min(WIDE_PX // image.width, TALL_PX // image.height))
+    return replace(image, scale=scale, is_wide=image.width * scale > MEDIA_PX)
 
 
 def figure(desk: Desk, title: str, reading: Sequence[str], shown: Sequence[Picture]) -> Figure:

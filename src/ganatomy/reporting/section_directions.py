@@ -225,7 +225,9 @@ def _moves(desk: Desk, run: RunRecord, view: DirectionsRecord, kind: str) -> str
             items.append(f"{name} {signed(own, 2) if own is not None else words('dir.unsure')}")
     if not items:
         return ""
-    return words("dir.moves", items=words("list.semi" if kind in ("svd", "pca") else "list.comma").join(items))
+    if kind in ("svd", "pca"):
+        return words("dir.moves", items=words("list.semi").join(items))
+    return words("dir.moves.own", items=words("list.comma").join(items))
 
 
 def entanglement_figure(desk: Desk, run: RunRecord, view: DirectionsRecord) -> Figure | None:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ..latent.edits import GAP_PX
+from ..latent.inversion_figures import BAND_PX
 from . import parts
 from .blocks import Block, Figure, LegendItem, Para
 from .desk import Desk
@@ -190,6 +191,21 @@ def row_name(desk: Desk, raw: str) -> str:
     return desk.words(f"inv.label.{ROW_NAMES[raw]}") if raw in ROW_NAMES else raw
 
 
+def _tops(rows: list[str], height: int) -> list[int]:
+    """Return where the rows of a figure of `latent.inversion_figures` begin: its bands lie farther apart."""
+    tops: list[int] = []
+    for i, row in enumerate(rows):
+        gap = 0 if not i else GAP_PX if _band(row) == _band(rows[i - 1]) else BAND_PX
+        tops.append(tops[-1] + height + gap if tops else 0)
+    return tops
+
+
+def _band(row: str) -> str:
+    """Return what stands together with a row: the image and its inversion, or the edits of one number."""
+    match = _EDITED.match(row)
+    return match[1] if match else "image" if row == "inversion" else row
+
+
 def _pictures(desk: Desk, run: RunRecord, record: dict[str, Any], key: str) -> Figure | None:
     """Return one of the three figures; the error of every image stands above it."""
     entry = (record.get("figures") or {}).get(key) or {}
@@ -203,7 +219,8 @@ def _pictures(desk: Desk, run: RunRecord, record: dict[str, Any], key: str) -> F
     cuts = [Cut(len(marks[i : i + per]), tuple(marks[i : i + per])) for i in range(0, len(marks), per)]
     title = words(f"fig.inversion.{key}", run=desk.label(run))
     rows = [row_name(desk, str(raw)) for raw in entry.get("rows") or []]
-    shown = parts.cut(desk, run, path, cuts, GAP_PX, title, rows)
+    tops = _tops([str(raw) for raw in entry.get("rows") or []], run.config.img_height)
+    shown = parts.cut(desk, run, path, cuts, GAP_PX, title, rows, tops)
     ends = {"low": num(min(errors)), "high": num(max(errors)), "n": len(errors)}
     reading = [words(f"inv.picture.{key}", **ends)]
     if key == "own" and _error(record, "own"):

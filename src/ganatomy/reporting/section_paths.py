@@ -21,6 +21,7 @@ ROWS = (
     "length", "detour", "largest_step", "smallest_norm", "third_class", "switches", "confidence_middle",
     "precision_middle",
 )  # fmt: skip
+DECIMALS = {"smallest_norm": 2, "switches": 2, "confidence_middle": 3}
 SHARES = ("largest_step", "third_class", "precision_middle")
 OUTSIDE = 2.0
 """Standard deviations from the mean norm beyond which a latent is called outside the shell."""
@@ -49,12 +50,21 @@ def blocks(desk: Desk, run: RunRecord) -> list[Block]:
 
 def shown(name: str, value: float) -> str:
     """Write a path's number: shares as percent, the norm with its sign."""
-    return percent(value) if name in SHARES else signed(value) if name == "smallest_norm" else num(value)
+    if name in SHARES:
+        return percent(value)
+    return _fixed(value, DECIMALS[name]) if name in DECIMALS else num(value)
 
 
 def shown_difference(name: str, value: float) -> str:
     """Write a difference of two of a path's numbers, with its sign."""
-    return f"{'+' if value > 0 else ''}{percent(value)}" if name in SHARES else signed(value)
+    if name not in SHARES and name not in DECIMALS:
+        return signed(value)
+    text = shown(name, value)
+    return text if not value or text.startswith("\N{MINUS SIGN}") else f"+{text}"
+
+
+def _fixed(value: float, decimals: int) -> str:
+    return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _row(record: dict[str, Any], kind: str, name: str) -> Row:

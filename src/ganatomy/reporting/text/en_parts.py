@@ -62,6 +62,7 @@ TEXT = {
     "over {z_dim} directions it would be {even}.",
     "dir.share.pca": "The first holds {first} of the variance of the activations, all {n} together {sum}.",
     "dir.moves": "Moved most, in standard deviations per σ: {items}.",
+    "dir.moves.own": "What each moves of its own, in standard deviations per σ: {items}.",
     "dir.unsure": "not sure",
     # entanglement
     "fig.entanglement": "{run}: what every direction moves",
@@ -181,7 +182,7 @@ TEXT = {
     "fig.path_classes": "{run}: from class to class",
     "fig.path_class_table": "{run}: halfway between classes",
     "path.picture.classes": "Each row goes from the surest latent of its class to that of the row below, from {first} "
-    "to {second} and so on; the last one, {last}, goes back to {first}. Every way is a spherical path in {n} rows.",
+    "to {second} and so on; the last one, {last}, goes back to {first}. All are spherical paths.",
     "path.picture.class_table": "Halfway along the spherical path from the surest latent of the row's class to that "
     "of the column's, for {n} classes; on the diagonal, from {first} to {last}, those latents themselves.",
     "path.no_features": "There is no feature network for these data, so only norms and pictures were made.",

@@ -56,6 +56,7 @@ TEXT = {
     "dir.share.svd": "第一个方向占该层权重平方和的 {first}，{n} 个合计 {sum}；均匀分布于 {z_dim} 个方向时应为 {even}。",
     "dir.share.pca": "第一个主成分占激活方差的 {first}，{n} 个合计 {sum}。",
     "dir.moves": "改变最多的是（每 1 σ，以标准差计）：{items}。",
+    "dir.moves.own": "各方向使其所对应的量改变（每 1 σ，以标准差计）：{items}。",
     "dir.unsure": "未能确定",
     # entanglement
     "fig.entanglement": "{run}：各个方向改变了什么（纠缠）",
@@ -164,7 +165,7 @@ TEXT = {
     "fig.path_classes": "{run}：从一类到另一类",
     "fig.path_class_table": "{run}：类别之间的中点",
     "path.picture.classes": "每行由该类置信度最高的潜变量走向下一行的类别，如由“{first}”到“{second}”；末行“{last}”回到"
-    "“{first}”。共 {n} 行，均为球面路径。",
+    "“{first}”。均为球面路径。",
     "path.picture.class_table": "由行的类别到列的类别，取两者置信度最高的潜变量之间球面路径的中点，共 {n} 个类别；对角"
     "线上由“{first}”到“{last}”，是这些潜变量本身。",
     "path.no_features": "这些数据没有特征网络，因此只有范数与图像。",
