@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .blocks import Chart, LegendItem
-from .canvas import Canvas, chart, colour
+from .canvas import FONT_PX, NARROW, WIDE, Canvas, chart, colour
 from .figures import Axis, shorten, text_columns
 
 ROW_PX, HEAD_PX, FOOT_PX = 24, 44, 26
@@ -37,44 +38,85 @@ class ShadePanel:
 
 
 def shade_chart(key: str, panels: Sequence[ShadePanel], axis: Axis) -> Chart:
-    """Draw shaded tables, one below the other, all with cells of the same width; texts only where cells hold them."""
-    heights = [HEAD_PX + ROW_PX * len(panel.rows) + FOOT_PX for panel in panels]
-    most = max(len(panel.columns) for panel in panels)
+    """Draw shaded tables, one below the other, all with cells of the same width.
+
+    Where columns are too many for the texts of their cells, a table is continued below with the rows repeated.
+    """
+    layouts = {width: _Layout(panels, width) for width in (WIDE, NARROW)}
 
     def draw(canvas: Canvas) -> None:
-        unit = 0.55 * canvas.font_px
-        columns = max(text_columns(name) for panel in panels for name in panel.rows) + 3
-        left = round(min(104 if canvas.is_narrow else 190, columns * unit + 12))
-        cell = min((canvas.width - left - 4) / most, 46)
-        top = 0
-        for panel, height in zip(panels, heights):
-            _shades(canvas, panel, left, top, cell)
-            top += height
+        layout, top = layouts[canvas.width], 0
+        for panel in layout.panels:
+            _shades(canvas, panel, layout, top)
+            top += _height(panel)
 
-    total = sum(heights) - FOOT_PX + 8
-    return chart(key, axis.alt, draw, (total, total))
+    heights = [sum(map(_height, layout.panels)) - FOOT_PX + 8 for layout in layouts.values()]
+    return chart(key, axis.alt, draw, (heights[0], heights[1]))
 
 
-def _shades(canvas: Canvas, panel: ShadePanel, left: int, top: int, cell: float) -> None:
+class _Layout:
+    """Where panels fit into a width: the cells' left edge and width, and the panels, wide ones in parts."""
+
+    def __init__(self, panels: Sequence[ShadePanel], width: int):
+        unit = 0.55 * FONT_PX[width]
+        names = max(text_columns(name) for panel in panels for name in panel.rows) + 3
+        self.left = round(min(104 if width == NARROW else 190, names * unit + 12))
+        self.fitting = int((self.left - 8) / unit)
+        room = width - self.left - 4
+        texts = [shade.text for panel in panels for row in panel.cells for shade in row if shade]
+        need = max((_text_px(text, FONT_PX[width]) for text in texts), default=0.0) + 2
+        most = max(1, min(int(room / need), max(len(panel.columns) for panel in panels)))
+        self.panels = [part for panel in panels for part in _parts(panel, most)]
+        self.cell = min(room / max(len(panel.columns) for panel in self.panels), 46)
+
+
+def _text_px(text: str, font_px: float) -> float:
+    """Return how wide a number is at most: digits 0.64, signs 0.84, points 0.32 of the font's size."""
+    return font_px * sum(0.84 if char == "\N{MINUS SIGN}" else 0.32 if char in ".," else 0.64 for char in text)
+
+
+def _parts(panel: ShadePanel, most: int) -> list[ShadePanel]:
+    """Return a panel in parts of about equal numbers of columns, at most `most`; only the first has the title."""
+    num = math.ceil(len(panel.columns) / most)
+    size = math.ceil(len(panel.columns) / num)
+    found = []
+    for start in range(0, len(panel.columns), size):
+        part = slice(start, start + size)
+        cells = tuple(row[part] for row in panel.cells)
+        title = "" if start else panel.title
+        found.append(replace(panel, title=title, columns=panel.columns[part], cells=cells))
+    return found
+
+
+def _head(panel: ShadePanel) -> int:
+    return HEAD_PX if panel.title else HEAD_PX - 22
+
+
+def _height(panel: ShadePanel) -> int:
+    return _head(panel) + ROW_PX * len(panel.rows) + FOOT_PX
+
+
+def _shades(canvas: Canvas, panel: ShadePanel, layout: _Layout, top: int) -> None:
+    left, cell, head = layout.left, layout.cell, _head(panel)
     canvas.text(0, top + 15, panel.title, name="ink", bold=True)
-    fitting = int((left - 8) / (0.55 * canvas.font_px)) - (3 if panel.is_numbered else 0)
-    axes = canvas.axes(left, top + HEAD_PX, len(panel.columns) * cell, ROW_PX * len(panel.rows))
+    axes = canvas.axes(left, top + head, len(panel.columns) * cell, ROW_PX * len(panel.rows))
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)
     axes.set(xlim=(0, len(panel.columns)), ylim=(len(panel.rows), 0), xticks=[], yticks=[])
     for column, label in enumerate(panel.columns):
-        canvas.text(left + (column + 0.5) * cell, top + HEAD_PX - 6, label, anchor="middle")
+        canvas.text(left + (column + 0.5) * cell, top + head - 6, label, anchor="middle")
     for row, name in enumerate(panel.rows):
-        y = top + HEAD_PX + ROW_PX * (row + 0.5) + 4.5
+        y = top + head + ROW_PX * (row + 0.5) + 4.5
         if panel.is_numbered:
-            canvas.text(14, y, f"{row + 1}", anchor="end")
+            canvas.text(15, y, f"{row + 1}", anchor="end")
+        fitting = layout.fitting - (3 if panel.is_numbered else 0)
         canvas.text(20 if panel.is_numbered else 0, y, shorten(name, fitting), name="ink")
         for column, shade in enumerate(panel.cells[row]):
             if shade:
-                _shade(canvas, axes, (column, row), shade, cell)
+                _shade(canvas, axes, (column, row), shade)
 
 
-def _shade(canvas: Canvas, axes: Any, place: tuple[int, int], shade: Shade, cell: float) -> None:
+def _shade(canvas: Canvas, axes: Any, place: tuple[int, int], shade: Shade) -> None:
     column, row = place
     name = "accent" if shade.level >= 0 else "d"
     # At most half opaque, so that the number on it can be read in both themes.
@@ -82,9 +124,8 @@ def _shade(canvas: Canvas, axes: Any, place: tuple[int, int], shade: Shade, cell
     axes.barh(row + 0.5, 0.94, 0.92, left=column + 0.03, color=colour(name), alpha=alpha, linewidth=0)
     if shade.is_framed:
         axes.barh(row + 0.5, 0.94, 0.92, left=column + 0.03, facecolor="none", edgecolor=colour("ink"), linewidth=1)
-    if text_columns(shade.text) * 0.55 * canvas.font_px <= cell:
-        x, y = canvas.place(axes, column + 0.5, row + 0.5)
-        canvas.text(x, y + 4.5, shade.text, anchor="middle", name="ink")
+    x, y = canvas.place(axes, column + 0.5, row + 0.5)
+    canvas.text(x, y + 4.5, shade.text, anchor="middle", name="ink")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..latent.edits import GAP_PX
 from . import pictures
-from .blocks import MEDIA_PX, Figure, Picture
+from .blocks import MEDIA_PX, Figure, Para, Picture
 from .desk import Desk
 from .records import RunRecord, finite
 
@@ -78,6 +78,12 @@ def side(row: Row) -> int:
     if not finite(row.get("lo")) or not finite(row.get("hi")):
         return 0
     return 1 if row["lo"] > 0 else -1 if row["hi"] < 0 else 0
+
+
+def paragraphs(desk: Desk, *texts: Sequence[str]) -> list[Para]:
+    """Return a paragraph per group of sentences, the first as the answer; empty sentences and groups are left out."""
+    joined = [desk.words("join.sentences").join(filter(None, group)) for group in texts]
+    return [Para(text, "text" if i else "lead") for i, text in enumerate(filter(None, joined))]
 
 
 def floats(table: Sequence[Sequence[float | None]] | None) -> np.ndarray:
@@ -149,7 +155,9 @@ def _evened(sheet: np.ndarray, tops: Sequence[int], height: int) -> np.ndarray:
 
 
 def _enlarged(image: Picture) -> Picture:
-    """Return a small picture at a larger whole scale; where no text fits beside it, it takes the column alone."""
+    """Return a picture that would be shown at scale 1 at a larger one; where text has no room, it stands alone."""
+    if image.scale > 1:
+        return image
     scale = max(image.scale, min(WIDE_PX // image.width, TALL_PX // image.height))
     return replace(image, scale=scale, is_wide=image.width * scale > MEDIA_PX)
 

@@ -16,6 +16,8 @@ from .records import RunRecord, finite
 from .words import count, num, percent, signed
 
 KINDS = ("svd", "pca", "attribute", "class", "factor")
+INITIALS = {"svd": "S", "pca": "P"}
+"""How numbered directions are called where there is little room: S1, P1."""
 MOST_NUMBERED = 10
 """Numbered directions (SVD and PCA) in the chart, at most."""
 SAME_COSINE = 0.9
@@ -101,7 +103,7 @@ def blocks(desk: Desk, run: RunRecord) -> list[Block]:
     view = DirectionsRecord(parts.part(run, run.directions))
     if not view.rows:
         return []
-    found: list[Block] = [Para(text, "lead") for text in [answer(desk, run, view)] if text]
+    found: list[Block] = list(answer(desk, run, view))
     found += [figure for kind in KINDS if (figure := _pictures(desk, run, view, kind))]
     chart = entanglement_figure(desk, run, view)
     found += [chart] if chart else []
@@ -110,10 +112,11 @@ def blocks(desk: Desk, run: RunRecord) -> list[Block]:
     return found + [Para(text, "note") for text in _missing(desk, run, view)]
 
 
-def answer(desk: Desk, run: RunRecord, view: DirectionsRecord) -> str:
-    """Say what the strongest directions do, how well attributes are steered, what is entangled with what."""
-    texts = (_strongest(desk, run, view), _steered(desk, run, view), _entangled(desk, run, view))
-    return desk.words("join.sentences").join(filter(None, texts))
+def answer(desk: Desk, run: RunRecord, view: DirectionsRecord) -> list[Para]:
+    """Say what the strongest directions do; then how well attributes are steered and what is entangled with what."""
+    return parts.paragraphs(
+        desk, (_strongest(desk, run, view),), (_steered(desk, run, view), _entangled(desk, run, view))
+    )
 
 
 def _strongest(desk: Desk, run: RunRecord, view: DirectionsRecord) -> str:
@@ -181,19 +184,20 @@ def _pictures(desk: Desk, run: RunRecord, view: DirectionsRecord, kind: str) -> 
     if path is None or not rows:
         return None
     words = desk.words
-    marks = tuple(f"{_step(step)}σ" if step else "0" for step in steps)
+    marks = tuple(map(_step, steps))
     title = words(f"fig.directions.{kind}", run=desk.label(run), n=len(rows))
-    cuts = [Cut(len(steps), marks, words("dir.latent", n=i + 1) if codes > 1 else "") for i in range(codes)]
+    cuts = [Cut(len(steps), marks, words("dir.latent", n=i + 1)) for i in range(codes)]
     shown = parts.cut(desk, run, path, cuts, 10, title, [_row_label(desk, run, view, row) for row in rows])
     how = words("dir.how", low=_step(min(steps)), high=_step(max(steps))) if steps else ""
     return parts.figure(desk, title, (how, _shares(desk, view, kind), _moves(desk, run, view, kind)), shown)
 
 
 def _row_label(desk: Desk, run: RunRecord, view: DirectionsRecord, row: dict[str, Any]) -> str:
-    """Name a row; a numbered direction also by what it moves most, and which way."""
-    name = direction_name(desk, run, row["name"])
-    moved = row.get("names")
-    change = view.change(moved, row["name"]) if moved and row["kind"] in ("svd", "pca") else None
+    """Name a row; a numbered direction by its number and what it moves most, and which way."""
+    if row["kind"] not in INITIALS:
+        return direction_name(desk, run, row["name"])
+    name, moved = f"{INITIALS[row['kind']]}{int(row['index']) + 1}", row.get("names")
+    change = view.change(moved, row["name"]) if isinstance(moved, str) else None
     if change is None or not isinstance(moved, str):
         return name
     arrow = "↑" if change > 0 else "↓"
@@ -273,9 +277,7 @@ def _numbered_panel(desk: Desk, run: RunRecord, view: DirectionsRecord) -> Shade
     if not known or not traits:
         return None
     most = MOST_NUMBERED // len(known)
-    columns = {
-        name: f"{kind[0].upper()}{i + 1}" for kind, names in known.items() for i, name in enumerate(names[:most])
-    }
+    columns = {name: f"{INITIALS[kind]}{i + 1}" for kind, names in known.items() for i, name in enumerate(names[:most])}
     return _panel(desk, run, view, traits, columns, desk.words(f"entanglement.{'-'.join(known)}"))
 
 

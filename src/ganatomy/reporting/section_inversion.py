@@ -33,8 +33,7 @@ def blocks(desk: Desk, run: RunRecord) -> list[Block]:
     record = parts.part(run, run.inversion)
     if not any(_error(record, name) for name in ("test", "own")):
         return []
-    text = answer(desk, record)
-    found: list[Block] = [Para(text, "lead")] if text else []
+    found: list[Block] = list(answer(desk, record))
     made = [error_figure(desk, run, record), *(_pictures(desk, run, record, key) for key in ("pairs", "edits", "own"))]
     found += [block for block in made if block]
     if not _error(record, "test"):
@@ -59,15 +58,13 @@ def _with(desk: Desk, row: Row) -> str:
     return desk.words("inv.with", value=text, span=interval) if interval else text
 
 
-def answer(desk: Desk, record: dict[str, Any]) -> str:
-    """Say how near the generator comes, beside what, whether it memorised, how sure and how far out latents are."""
+def answer(desk: Desk, record: dict[str, Any]) -> list[Para]:
+    """Say how near the generator comes and whether it memorised; then how sure and how far out the latents are."""
     if not _error(record, "test"):
-        return ""
-    texts = (
-        _nearness(desk, record), _generalisation(desk, record), _starts(desk, record), _far(desk, record),
-        _classes(desk, record),
-    )  # fmt: skip
-    return desk.words("join.sentences").join(filter(None, texts))
+        return []
+    nearness = (_nearness(desk, record), _generalisation(desk, record))
+    latents = (_starts(desk, record), _far(desk, record), _classes(desk, record))
+    return parts.paragraphs(desk, nearness, latents)
 
 
 def _nearness(desk: Desk, record: dict[str, Any]) -> str:

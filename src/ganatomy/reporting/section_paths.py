@@ -37,8 +37,7 @@ def blocks(desk: Desk, run: RunRecord) -> list[Block]:
     kinds = record.get("kinds") or {}
     if not {"linear", "spherical"} <= kinds.keys():
         return []
-    text = answer(desk, record)
-    found: list[Block] = [Para(text, "lead")] if text else []
+    found: list[Block] = list(answer(desk, record))
     table = comparison_table(desk, run, record)
     made = [
         _pair_figure(desk, run, record), table, _class_figure(desk, run, record),
@@ -77,10 +76,10 @@ def _difference(record: dict[str, Any], name: str) -> Row:
     return found if isinstance(found, dict) and finite(found.get("mean")) else {}
 
 
-def answer(desk: Desk, record: dict[str, Any]) -> str:
-    """Say which way is shorter, where the straight one leaves the shell, how abrupt ways are, what they pass."""
-    texts = (_shorter(desk, record), _shell(desk, record), _abrupt(desk, record), _passed(desk, record))
-    return desk.words("join.sentences").join(filter(None, texts))
+def answer(desk: Desk, record: dict[str, Any]) -> list[Para]:
+    """Say which way is shorter and leaves the shell; then how abrupt ways are and what they pass."""
+    ways = (_shorter(desk, record), _shell(desk, record))
+    return parts.paragraphs(desk, ways, (_abrupt(desk, record), _passed(desk, record)))
 
 
 def _shorter(desk: Desk, record: dict[str, Any]) -> str:

@@ -51,12 +51,12 @@ TEXT = {
     "dir.entangled": "Most entangled: along the direction of {own}, {other} moves {ratio} times as much as {own} "
     "itself.",
     # directions, pictures
-    "fig.directions.svd": "{run}: the {n} strongest directions of the first layer's weights (SVD)",
-    "fig.directions.pca": "{run}: the {n} strongest principal components of the first layer's activations",
+    "fig.directions.svd": "{run}: the {n} strongest directions of the first layer's weights (SVD: S1 to S{n})",
+    "fig.directions.pca": "{run}: the {n} strongest principal components of the first layer's activations (P1 to P{n})",
     "fig.directions.attribute": "{run}: directions of {n} attributes",
     "fig.directions.class": "{run}: directions of {n} classes",
     "fig.directions.factor": "{run}: directions of {n} factors of the drawings",
-    "dir.latent": "Latent {n}",
+    "dir.latent": "Latent {n}, moved by (σ)",
     "dir.how": "Each row moves a latent along one direction, by {low} to {high} σ; at 0 the latent is as drawn.",
     "dir.share.svd": "The first holds {first} of the layer's squared weights, all {n} together {sum}; spread evenly "
     "over {z_dim} directions it would be {even}.",

@@ -2,7 +2,7 @@
 
 TEXT = {
     "parts.title": "{run}：{parts}",
-    "parts.directions": "潜空间方向",
+    "parts.directions": "方向",
     "parts.paths": "路径",
     "parts.inversion": "真实图像",
     "parts.directions.head": "方向：多维一起移动时的作用",
@@ -46,12 +46,12 @@ TEXT = {
     "dir.agree": "；用潜变量的两半分别求得的方向，余弦不低于 {least}。",
     "dir.entangled": "纠缠最强的一对：沿{own}方向移动时，{other}的改变是{own}本身的 {ratio} 倍。",
     # directions, pictures
-    "fig.directions.svd": "{run}：第一层权重的 {n} 个最强方向（奇异值分解）",
-    "fig.directions.pca": "{run}：第一层激活的前 {n} 个主成分",
+    "fig.directions.svd": "{run}：第一层权重的 {n} 个最强方向（奇异值分解，S1 到 S{n}）",
+    "fig.directions.pca": "{run}：第一层激活的前 {n} 个主成分（P1 到 P{n}）",
     "fig.directions.attribute": "{run}：{n} 项属性的方向",
     "fig.directions.class": "{run}：{n} 个类别的方向",
     "fig.directions.factor": "{run}：绘图的 {n} 个因子的方向",
-    "dir.latent": "第 {n} 个潜变量",
+    "dir.latent": "第 {n} 个潜变量，移动（σ）",
     "dir.how": "每行沿一个方向移动潜变量，幅度由 {low} 到 {high} σ；0 处为抽取时的原样。",
     "dir.share.svd": "第一个方向占该层权重平方和的 {first}，{n} 个合计 {sum}；均匀分布于 {z_dim} 个方向时应为 {even}。",
     "dir.share.pca": "第一个主成分占激活方差的 {first}，{n} 个合计 {sum}。",
