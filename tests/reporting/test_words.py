@@ -52,6 +52,8 @@ def test_every_key_used_in_the_code_exists_and_every_key_is_used():
         "signal.",
         "verdict.",
         "health.word.",
+        "factor.",
+        "trait.",
     )
     for key in en.TEXT:
         is_used = (

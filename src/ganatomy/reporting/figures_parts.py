@@ -146,7 +146,7 @@ def range_chart(key: str, rows: Sequence[Range], axis: Axis, legend: Sequence[Le
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.axes(8, top, canvas.width - 8 - 22, row_px * len(rows))
-        most = max(max(row.median, *(row.interval or ()), *(row.spread or ())) for row in rows)
+        most = max(max([row.median, *(row.interval or ()), *(row.spread or ())]) for row in rows)
         axes.grid(visible=False)
         axes.grid(axis="x", color=colour("line"), linewidth=0.7)
         axes.set(xlim=(0, 1.04 * most or 1.0), ylim=(len(rows), 0), yticks=[])

@@ -37,10 +37,10 @@ TEXT = {
     "latent, most: {items}",
     "dir.strong.pca": "The strongest principal components of the first layer's activations move, in standard "
     "deviations per σ of latent, most: {items}",
-    "dir.none.svd": "None of the strongest directions of the first layer's weights moves an attribute or a class by "
-    "{threshold} standard deviations per σ.",
-    "dir.none.pca": "None of the strongest principal components of the first layer's activations moves an attribute "
-    "or a class by {threshold} standard deviations per σ.",
+    "dir.none.svd": "Not one of the strongest directions of the first layer's weights moves an attribute or a class "
+    "by {threshold} standard deviations per σ.",
+    "dir.none.pca": "Not one of the strongest principal components of the first layer's activations moves an "
+    "attribute or a class by {threshold} standard deviations per σ.",
     "dir.still": "; nothing is moved by {threshold} or more along {names}.",
     "dir.stop": ".",
     "dir.steer.many": "How far an attribute follows a straight direction, found by regression: R² on latents that it "
