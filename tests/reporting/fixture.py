@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from atlas_fixture import add_atlas
 from memory import memorisation, with_near_scores
 from PIL import Image
 from variants import CLASS_MEASURES, FASHION, VARIANTS, Variant
@@ -207,9 +208,16 @@ def latent_rows(
 
 
 def write_dissect(
-    run: Path, z_dim: int, dims: tuple[int, ...], values: tuple[float, ...], seed: int, variant: Variant = FASHION
+    run: Path,
+    z_dim: int,
+    dims: tuple[int, ...],
+    values: tuple[float, ...],
+    seed: int,
+    variant: Variant = FASHION,
+    *,
+    atlas: bool = True,
 ) -> None:
-    """Write a run's dissect/ folder."""
+    """Write a run's dissect/ folder, with `atlas` as today, without as before the atlas."""
     folder, shape = run / "dissect", variant.img_shape
     measures = {name: v for name, v in MEASURES.items() if variant.known_names or name not in CLASS_MEASURES}
     names = {value: f"{value:g}" for value in values}
@@ -266,6 +274,11 @@ def write_dissect(
         "edits": latent_rows(list(dims), list(values), 1000, seed, measures),
         "atlas": latent_rows(list(range(z_dim)), list(values), 256, seed + 1, measures),
     }
+    if atlas:
+        for kind, rows in (("groups", 5), ("edits", 3)):
+            save(folder / f"{kind}.png", sheet(rows, 8, 0.3, seed + 8, gap=2, shape=shape))
+            save(folder / f"{kind}-difference.png", sheet(rows - 1, 8, 0.6, seed + 9, gap=2, shape=shape))
+        add_atlas(folder, record, measures, PAIR_MEASURES, shape)
     files.write_json(folder / "dissect.json", record)
 
 
@@ -280,6 +293,7 @@ def write_run(
     values: tuple[float, ...] = (0.1, 5.0, 20.0),
     variant: Variant = FASHION,
     num_pictures: int = 10,
+    atlas: bool = True,
 ) -> Path:
     """Write one run folder and return it; after the first, `num_pictures` pictures over the training."""
     convolutional = preset == "dcgan"
@@ -318,7 +332,7 @@ def write_run(
             save(folder / f"{name}.png", sheet(2, 8, 0.1, 6, gap=2, shape=variant.img_shape))
     files.write_json(folder / "timing.json", {"measure": 21.0, "dissect": 48.5})
     if dissect:
-        write_dissect(folder, z_dim, dims, values, 40 + convolutional, variant)
+        write_dissect(folder, z_dim, dims, values, 40 + convolutional, variant, atlas=atlas)
     return folder
 
 

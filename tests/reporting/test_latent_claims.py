@@ -61,7 +61,7 @@ def test_c9_and_c10_show_what_small_noise_is_worth_and_the_kernel_distance(repor
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_older_records_are_rendered_without_what_they_lack(tmp_path, lang):
-    folder = write_lab(tmp_path / "lab")
+    folder = write_lab(tmp_path / "lab", atlas=False)
     for path in folder.glob("runs/*/dissect/dissect.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
         del record["priors"]["small_noise"], record["base"]["precision"]

@@ -45,6 +45,8 @@ class Picture:
     """Labels beside the picture, one per row of equal height."""
     title: str = ""
     """Short title above it, where several pictures share a figure."""
+    columns: tuple[str, ...] = ()
+    """Labels above the picture, one per column of equal width."""
 
     @property
     def is_large(self) -> bool:
@@ -119,8 +121,8 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
     kind: str = "settings"
-    """What it lists, for its style: `settings`, `layers`, `measures`, `priors`; of the data: `pairs`, `decided`,
-    `classes`, `files`."""
+    """What it lists, for its style: `settings`, `layers`, `measures`, `priors`, `scores`, `beside`; of the data:
+    `pairs`, `decided`, `classes`, `files`."""
     row_kinds: tuple[str, ...] = ()
     """Style of every row, where rows differ: `group` begins a group, `repeat` continues, `control repeat` ends it."""
 

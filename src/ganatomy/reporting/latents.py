@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from .blocks import Cell
 from .records import finite
 from .words import Words, num, percent
 
 Row = dict[str, Any]
+SHARES = ("visible_share", "noise_share", "bright_share", "class_flip", "top_class_share", "precision")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,28 @@ class LatentRecord:
             return found if isinstance(found, str) else None
         names: dict[str, str] = found if isinstance(found, dict) else {}
         return next((name for key, name in names.items() if _number(key) == value), None)
+
+
+def shown(measure: str, value: float) -> str:
+    """Write a measure's value: shares in percent, others with three digits."""
+    return percent(value) if measure in SHARES else num(value)
+
+
+def half_width(row: Row, measure: str) -> str:
+    """Write half of a row's interval, empty where it has none."""
+    if not finite(row.get("lo")) or not finite(row.get("hi")):
+        return ""
+    half = (row["hi"] - row["lo"]) / 2
+    thin = "\N{NARROW NO-BREAK SPACE}"
+    return f"±{thin}{num(100 * half, 2)}{thin}%" if measure in SHARES else f"±{thin}{num(half, 2)}"
+
+
+def measure_cell(row: Row | None, measure: str) -> Cell:
+    """Return a measure's mean over its half interval; shares always with one decimal, so that columns line up."""
+    if row is None or not finite(row.get("mean")):
+        return Cell("–", numeric=True)
+    mean = f"{100 * row['mean']:.1f}\N{NARROW NO-BREAK SPACE}%" if measure in SHARES else num(row["mean"])
+    return Cell(mean, half_width(row, measure), numeric=True)
 
 
 def worth_items(words: Words, small: Mapping[str, Any], normal: Mapping[str, Any]) -> str:

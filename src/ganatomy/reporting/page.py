@@ -20,6 +20,7 @@ from . import (
     section_claims,
     section_compare,
     section_data,
+    section_dissected,
     section_explore,
     section_health,
     section_latent,
@@ -59,8 +60,9 @@ def sections(desk: Desk) -> list[Section]:
     for run in runs:
         is_split = section_latent.is_split(desk, run)
         found.append(section_latent.measured_section(desk, run) if is_split else section_latent.section(desk, run))
-    found.append(section_explore.section(desk))
     found += [
+        section_dissected.section(desk),
+        section_explore.section(desk),
         section_health.section(desk),
         section_compare.section(desk),
         section_claims.section(desk),
@@ -78,7 +80,7 @@ def compared_sections(desk: VersusDesk) -> list[Section]:
         found.append(section_setup.setup_section(desk))
         for run in runs:
             found += [section_training.section(desk, run), section_latent.section(desk, run)]
-        found.append(section_explore.section(desk))
+        found += [section_dissected.section(desk), section_explore.section(desk)]
         found += [section_health.section(desk), section_compare.section(desk, is_told=True)]
     found += [section_setup.networks_section(desk), section_setup.reproduce_section(desk)]
     return [section for section in found if section]

@@ -36,7 +36,7 @@ def pixels(path: Path) -> np.ndarray:
         ) from error
 
 
-def picture(path: Path, alt: str, *, rows: Sequence[str] = (), title: str = "") -> Picture:
+def picture(path: Path, alt: str, *, rows: Sequence[str] = (), title: str = "", columns: Sequence[str] = ()) -> Picture:
     """Return a PNG on disk as it is, with the largest whole enlargement for which there is room (at least 1).
 
     Both sides are enlarged alike, so pixels stay square and nothing is stretched. What is too large to be shown
@@ -47,7 +47,7 @@ def picture(path: Path, alt: str, *, rows: Sequence[str] = (), title: str = "") 
     room = MEDIA_PX - LABELS_PX if rows else MEDIA_PX
     scale = max(1, min(room // width, TALL_PX // height))
     uri = data_uri(webp_bytes(sheet), "webp") if width > MEDIA_PX else data_uri(path.read_bytes())
-    return Picture(path, uri, width, height, scale, alt, tuple(rows), title)
+    return Picture(path, uri, width, height, scale, alt, tuple(rows), title, tuple(columns))
 
 
 def webp_bytes(sheet: np.ndarray) -> bytes:
@@ -68,10 +68,11 @@ def strip(paths: Sequence[Path], cell_px: tuple[int, int], num_columns: int, tar
     """
     height, width = cell_px
     top = [pixels(path)[:height, : width * num_columns] for path in paths]
-    return _write(np.concatenate(top, axis=0), target)
+    return write(np.concatenate(top, axis=0), target)
 
 
-def _write(sheet: np.ndarray, target: Path) -> Path:
+def write(sheet: np.ndarray, target: Path) -> Path:
+    """Write pixels, uint8 [H, W] or [H, W, 3], as a PNG; the folder is made if missing."""
     target.parent.mkdir(parents=True, exist_ok=True)
     images.save_png(target, sheet)
     return target
@@ -86,7 +87,7 @@ def paired_rows(first: Path, second: Path, cell_px: tuple[int, int], num_rows: i
     for row in range(num_rows):
         part = slice(row * height, (row + 1) * height)
         bands += [upper[part], lower[part], gap]
-    return _write(np.concatenate(bands[:-1], axis=0), target)
+    return write(np.concatenate(bands[:-1], axis=0), target)
 
 
 def change(first: Path, second: Path) -> float | None:

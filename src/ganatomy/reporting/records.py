@@ -83,6 +83,11 @@ class RunRecord:
         return _optional(self.folder / "dissect" / "directions.json") or {}
 
     @cached_property
+    def jacobian(self) -> dict[str, Any]:
+        """dissect/jacobian.json, empty where it was not taken."""
+        return _optional(self.folder / "dissect" / "jacobian.json") or {}
+
+    @cached_property
     def health(self) -> dict[str, Any] | None:
         """health.json."""
         return _optional(self.folder / "health.json")

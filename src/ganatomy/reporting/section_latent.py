@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from . import figures, pictures
-from .blocks import Block, Cell, Figure, LegendItem, Para, Section, Table
+from . import figures, pictures, section_atlas, section_beyond, section_noise
+from .atlas_record import atlas_record
+from .blocks import Block, Cell, Figure, Heading, LegendItem, Para, Section, Table
 from .desk import Desk
 from .figures import Axis, Effect
-from .latents import LatentRecord, Row, worth_items
-from .records import RunRecord, finite
-from .words import count, num, percent, signed
+from .latents import LatentRecord, measure_cell, shown
+from .records import RunRecord
+from .words import count, num, percent
 
-SHARES = ("visible_share", "noise_share", "bright_share", "class_flip", "top_class_share", "precision")
 COLUMNS = (
     "visible_share",
     "contrast",
@@ -29,11 +28,6 @@ COLUMNS = (
 )
 NEAR = 0.02
 """Ratios closer to 1 than this are called unchanged."""
-
-
-def shown(measure: str, value: float) -> str:
-    """Write a measure's value: shares in percent, others with three digits."""
-    return percent(value) if measure in SHARES else num(value)
 
 
 def spread_over(desk: Desk, measure: str, means: dict[int, float]) -> dict[str, str]:
@@ -202,23 +196,6 @@ def visible_ends(desk: Desk, latents: LatentRecord, value: float) -> str:
     return desk.words("difference.ends", value=f"{value:g}", **ends)
 
 
-def half_width(row: Row, measure: str) -> str:
-    """Write half of a row's interval, empty where it has none."""
-    if not finite(row.get("lo")) or not finite(row.get("hi")):
-        return ""
-    half = (row["hi"] - row["lo"]) / 2
-    thin = "\N{NARROW NO-BREAK SPACE}"
-    return f"±{thin}{num(100 * half, 2)}{thin}%" if measure in SHARES else f"±{thin}{num(half, 2)}"
-
-
-def measure_cell(row: Row | None, measure: str) -> Cell:
-    """Return a measure's mean over its half interval; shares always with one decimal, so that columns line up."""
-    if row is None:
-        return Cell("–", numeric=True)
-    mean = f"{100 * row['mean']:.1f}\N{NARROW NO-BREAK SPACE}%" if measure in SHARES else num(row["mean"])
-    return Cell(mean, half_width(row, measure), numeric=True)
-
-
 def measure_table(desk: Desk, latents: LatentRecord) -> Table:
     """Return the measures of the base and of every chosen number and value, controls below the edits."""
     words = desk.words
@@ -287,67 +264,36 @@ def concentration(desk: Desk, found: dict[float, np.ndarray]) -> str:
     return desk.words(f"atlas.{kind}", value=f"{value:g}", tenth=tenth, share=percent(share), even=percent(even))
 
 
-def prior_table(desk: Desk, latents: LatentRecord) -> list[Block]:
-    """Return both distances under other latent distributions, with sentences that read them."""
-    words = desk.words
-    record = latents.record.get("priors") or {}
-    rows = [row for row in record.get("frechet") or [] if finite(row.get("value"))]
-    if not rows:
-        return []
-
-    kinds = ["", "kernel_"] if all(finite(row.get("kernel")) for row in rows) else [""]
-    table = []
-    for row in rows:
-        cells = [Cell(words.name("prior", row["prior"]))]
-        for kind in kinds:
-            cells.append(error_cell(row["kernel" if kind else "value"], row.get(f"{kind}se")))
-            gap, error = (row.get(f"{kind}{key}") for key in ("difference", "difference_se"))
-            cells.append(error_cell(None if row["prior"] == "normal" else gap, error, is_signed=True))
-        table.append(tuple(cells))
-    reading = words("join.sentences").join(prior_readings(desk, record, rows))
-    head = [words("prior.column"), words("prior.value"), words("prior.difference")]
-    head += [words("prior.kernel"), words("prior.difference")] if len(kinds) > 1 else []
-    note = words("prior.note", n=count(record.get("num_img", 0)))
-    return [Table(words("prior.title"), tuple(head), tuple(table), note, kind="priors"), Para(reading, "reading")]
-
-
-def error_cell(value: Any, error: Any, *, is_signed: bool = False) -> Cell:
-    """Return a number over its standard error."""
-    if not finite(value):
-        return Cell("–", numeric=True)
-    sub = f"±\N{NARROW NO-BREAK SPACE}{num(error, 2)}" if finite(error) and error else ""
-    return Cell(signed(value) if is_signed else num(value), sub, numeric=True)
-
-
-def prior_readings(desk: Desk, record: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
-    """Say which noise is best by both distances, what small noise costs in variety and what its images are worth."""
-    words = desk.words
-    best = min(rows, key=lambda row: float(row["value"]))
-    key = "prior.best.normal" if best["prior"] == "normal" else "prior.best.other"
-    found = [words(key, name=words.name("prior", best["prior"]), value=num(best["value"]))]
-    if all(finite(row.get("kernel")) for row in rows):
-        other = min(rows, key=lambda row: float(row["kernel"]))["prior"]
-        key = "prior.kernel.same" if other == best["prior"] else "prior.kernel.other"
-        found.append(words(key, name=words.name("prior", other)))
-    diversity = (record.get("diversity") or {}).get("ratio")
-    if finite(diversity):
-        found.append(words("prior.diversity", ratio=num(float(diversity))))
-    small = record.get("small_noise") or {}
-    worth = [{**row, "frechet": row.get("value")} for row in small.get("rows") or []]
-    items = worth_items(words, worth[0], worth[1]) if len(worth) == 2 else ""
-    if items:
-        found.append(words("prior.small", n=count(small.get("num_img", 0)), items=items))
-    return found
-
-
 def measured_blocks(desk: Desk, run: RunRecord, latents: LatentRecord) -> list[Block]:
-    """Return everything after the grids: combined page, difference maps, measures, atlas, other noise."""
-    blocks: list[Block] = [*difference_figures(desk, run, latents)]
-    if latents.record.get("edits"):
-        blocks.append(measure_table(desk, latents))
-    effect = effect_figure(desk, run, latents)
-    blocks += [effect] if effect else []
-    return blocks + prior_table(desk, latents)
+    """Return everything after the grids, by question; a heading stands only above what there is."""
+    words, atlas = desk.words, atlas_record(run)
+    names = class_names(desk, run, latents)
+    found: list[Block] = []
+
+    def under(key: str, *blocks: Block | None) -> None:
+        known = [block for block in blocks if block]
+        if known:
+            found.extend((Heading(words(f"head.{key}"), f"{key}-{run.name}"), *known))
+
+    brief = section_atlas.answer(desk, atlas, names)
+    under("brief", brief)
+    table = measure_table(desk, latents) if latents.record.get("edits") else None
+    under("values", section_atlas.curve_figure(desk, run, atlas), *difference_figures(desk, run, latents), table)
+    under(
+        "numbers", section_atlas.ranking_figure(desk, run, atlas), effect_figure(desk, run, latents),
+        section_atlas.heat_figure(desk, run, atlas), section_atlas.spectrum_figure(desk, run, atlas),
+    )  # fmt: skip
+    groups = section_beyond.edits_table(desk, latents, latents.record.get("groups") or [], is_group=True)
+    under("groups", section_beyond.group_figure(desk, run, atlas, latents), groups)
+    under("becomes", section_beyond.move_figure(desk, run, atlas, names))
+    outside, reading = section_beyond.outside_table(desk, atlas), section_beyond.outside_reading(desk, atlas)
+    under(
+        "beyond", section_beyond.scale_figure(desk, run, atlas), outside, Para(reading, "reading") if reading else None,
+        *section_noise.prior_table(desk, latents),
+    )  # fmt: skip
+    own = section_beyond.edits_table(desk, latents, latents.record.get("further") or [], is_group=False)
+    under("own", section_beyond.own_figure(desk, run, atlas), own)
+    return found
 
 
 def section(desk: Desk, run: RunRecord) -> Section | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import en_claims, en_data, en_explorer, en_health, en_memory, en_scores, en_versus
+from . import en_claims, en_data, en_dissect, en_explorer, en_health, en_memory, en_scores, en_versus
 
 TEXT: dict[str, str] = {
     "list.comma": ", ",
@@ -297,6 +297,7 @@ TEXT: dict[str, str] = {
     "another number of threads may change the last digits, and over a whole training more than these.",
     **en_claims.TEXT,
     **en_data.TEXT,
+    **en_dissect.TEXT,
     **en_explorer.TEXT,
     **en_health.TEXT,
     **en_memory.TEXT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import zh_claims, zh_data, zh_explorer, zh_health, zh_memory, zh_scores, zh_versus
+from . import zh_claims, zh_data, zh_dissect, zh_explorer, zh_health, zh_memory, zh_scores, zh_versus
 
 TEXT: dict[str, str] = {
     "list.comma": "、",
@@ -267,6 +267,7 @@ TEXT: dict[str, str] = {
     "末几位可能不同，经过整个训练后差异会更大。",
     **zh_claims.TEXT,
     **zh_data.TEXT,
+    **zh_dissect.TEXT,
     **zh_explorer.TEXT,
     **zh_health.TEXT,
     **zh_memory.TEXT,
