@@ -143,6 +143,12 @@ def page(labs: dict[int, Path], budget: str, measured: dict[tuple[str, str], lis
             "",
             *claim_table(claims),
             "",
+            "## What the latent numbers do",
+            "",
+            "By `dissect`, on every training; each cell holds the trainings in the order of their seeds.",
+            "",
+            *dissection_table(labs),
+            "",
             "## Single labs",
             "",
             *lab_table(records),
@@ -212,6 +218,56 @@ def claim_table(claims: list[dict[str, Any]]) -> list[str]:
         claim = f"{row['id']} | {row['run']} | {row['statistic'].replace('|', chr(92) + '|')}"
         rows.append(f"| {claim} | {value} | {low} to {high} | {limit} | {verdict} |")
     return rows
+
+
+def dissection_table(labs: dict[int, Path]) -> list[str]:
+    """Return one row per question and recipe, with the answers of all trainings."""
+    rows = ["| question | " + " | ".join(RECIPES) + " |", "|---|" + "---|" * len(RECIPES)]
+    answers = {
+        recipe: [_answers(folder / "runs" / f"{recipe}-s{seed}" / "dissect") for seed, folder in labs.items()]
+        for recipe in RECIPES
+    }
+    for question in answers[RECIPES[0]][0]:
+        cells = ["; ".join(found[question] for found in answers[recipe]) for recipe in RECIPES]
+        rows.append(f"| {question} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def _answers(folder: Path) -> dict[str, str]:
+    """Return question -> answer of one training, intervals in brackets."""
+    record, jacobian, paths, inversion = (
+        files.read_json(folder / f"{name}.json") for name in ("dissect", "jacobian", "paths", "inversion")
+    )
+    curves, numbers, moves = record["curves"], record["ranking"]["numbers"], record["moves"]
+    top = max(range(len(moves["base"])), key=lambda k: moves["shares"]["20"][k])
+    best = min(record["scales"]["rows"], key=lambda row: row["frechet"])
+
+    def at(measure: str, value: float) -> float:
+        return next(row["mean"] for row in curves[measure]["values"] if row["value"] == value)
+
+    effects = sorted((row["effect"] for row in numbers), reverse=True)
+    return {
+        "numbers that do nothing visible": str(sum(row["is_idle"] for row in numbers)),
+        "effect of the strongest tenth of the numbers": f"{sum(effects[: len(effects) // 10]) / sum(effects):.1%}",
+        "effective dimension (participation ratio)": _triple(jacobian["effective_dimension"]),
+        "visibly changed pixels at 0.1": f"{at('visible_share', 0.1):.1%}",
+        "at 5": f"{at('visible_share', 5.0):.1%}",
+        "at 20": f"{at('visible_share', 20.0):.1%}",
+        "images that change class at 20": f"{at('class_flip', 20.0):.1%}",
+        "precision, unedited and at 20": f"{curves['precision']['base']:.3f}, {at('precision', 20.0):.3f}",
+        "confidence, unedited and at 20": f"{curves['confidence']['base']:.3f}, {at('confidence', 20.0):.3f}",
+        "sharpness at 5 / unedited": f"{at('sharpness', 5.0) / curves['sharpness']['base']:.3f}",
+        "most frequent class at 20, over all numbers": f"{record['class_names'][top]} {moves['shares']['20'][top]:.1%}",
+        "best scale of the whole latent (Frechet distance)": f"{best['scale']:g} ({best['frechet']:.3g})",
+        "length of straight / spherical paths": _triple(paths["difference"]["length_ratio"]),
+        "inversion error of test images, levels": _triple(inversion["test"]["error"], "median"),
+        "of the nearest training image": _triple(inversion["test"]["nearest_error"], "median"),
+        "test minus training images": _triple(inversion["generalisation"]["difference"], "value"),
+    }
+
+
+def _triple(row: dict[str, float], key: str = "mean") -> str:
+    return f"{row[key]:.3g} [{row['lo']:.3g}, {row['hi']:.3g}]"
 
 
 def lab_table(records: dict[int, dict[str, Any]]) -> list[str]:

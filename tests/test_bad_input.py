@@ -208,6 +208,26 @@ def test_values_that_cannot_be_edited(ganatomy_here, tiny_run, words, expected):
     assert not (tiny_run / "dissect").exists()
 
 
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((2, 20, 30), ["20x30", "this generator makes 28x28", "no picture is resized"]),
+        ((2, 28, 28, 3), ["2 of 2 pictures are coloured", "grey images"]),
+    ],
+)
+def test_pictures_to_invert_that_do_not_fit(ganatomy_here, tiny_run, tmp_path, shape, words):
+    np.save(tmp_path / "mine.npy", np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+    refused(ganatomy_here("dissect", tiny_run, "--images", tmp_path / "mine.npy"), tmp_path / "mine.npy", *words)
+    assert not (tiny_run / "dissect").exists()
+
+
+def test_pictures_to_invert_that_are_not_there(ganatomy_here, tiny_run, tmp_path):
+    refused(ganatomy_here("dissect", tiny_run, "--images", tmp_path / "none"), tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    refused(ganatomy_here("dissect", tiny_run, "--images", tmp_path / "empty"), tmp_path / "empty", "picture")
+    assert not (tiny_run / "dissect").exists()
+
+
 def test_latents_that_are_not_finite(ganatomy_here, tiny_run, tmp_path):
     z = np.zeros((3, 100), np.float32)
     z[1, 7] = np.nan

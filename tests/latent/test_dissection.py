@@ -67,7 +67,7 @@ def test_ignored_numbers_do_nothing_and_the_bright_one_is_found(done):
 
 
 def min_effect(arrays):
-    effect = arrays["all/edit/visible_share"].mean(axis=(0, 2))
+    effect = arrays["all/edit/feature_distance"].mean(axis=(0, 2))
     live = [d for d in range(Z_DIM) if d not in IGNORED]
     return min(live, key=lambda d: effect[d])
 

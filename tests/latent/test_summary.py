@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from planted import BRIGHT, IGNORED, Z_DIM, Brightness, Judge, Planted
+from planted_directions import Shifting
 
 from ganatomy import rng
 from ganatomy.latent import codes, summary
@@ -107,3 +108,45 @@ def test_how_far_out_an_edit_is():
     assert large["norm_sigmas"] == pytest.approx((499**0.5 - 99.5**0.5) / 0.706, rel=0.01)
     assert small["beyond"] == pytest.approx(2 * scipy.stats.norm.sf(0.1), rel=1e-2)
     assert large["beyond"] == pytest.approx(2 * scipy.stats.norm.sf(20), rel=1e-2)
+
+
+class Lit(Shifting):
+    """A soft square on a grey ground: number 1 shifts it, number 4 makes all brighter, 0, 2 and 3 do nothing."""
+
+    def forward(self, z):
+        still = z.clone()
+        still[:, self.bright] = 0
+        return 0.7 * super().forward(still) + 0.1 + 0.1 * z[:, self.bright, None, None, None]
+
+
+@pytest.fixture(scope="module")
+def shifting():
+    *_, numbers = measure_numbers(Lens(Lit(), None), rng.latents(2, "t", 60, 5), range(5), (-2.0, 0.1, 2.0), 1)
+    return numbers
+
+
+def test_numbers_are_named_by_what_they_move(shifting):
+    named = summary.attributes(shifting, 1)
+    assert named["moves"] == [None, "position_x", None, None, "brightness"]
+    order = [row["dim"] for row in summary.ranking(shifting, 1)["numbers"]]
+    assert set(order[:2]) == {1, 4}
+    row = named["names"].index("brightness")
+    # Between -2 and 2 brightness is linear in the number, and nothing else moves it: about its own sd per sigma.
+    assert named["change"][row][4] == pytest.approx(1, abs=0.2)
+    assert named["lo"][row][4] <= named["change"][row][4] <= named["hi"][row][4]
+    assert named["change"][row][0] == 0
+
+
+def test_changes_equal_a_plain_loop(shifting):
+    named = summary.attributes(shifting, 1)
+    for name, of_attribute in zip(named["names"], named["change"]):
+        low, high = (shifting.edit[name][k, 1].astype(np.float64) for k in (0, 2))
+        sd = np.nanstd(shifting.base[name].astype(np.float64))
+        if sd == 0:
+            assert of_attribute == [None] * 5  # the attribute has no spread to count in
+        else:
+            assert of_attribute[1] == pytest.approx(np.nanmean(high - low) / 4 / sd, rel=1e-4, abs=1e-7)
+
+
+def test_without_the_two_values_it_says_so(found):
+    assert "were not measured" in summary.attributes(found, 1)["message"]

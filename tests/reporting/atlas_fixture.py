@@ -141,6 +141,14 @@ def jacobian(z_dim: int) -> dict[str, Any]:
             "effective_dimension": ways, "num_90": {"mean": 2.25, "lo": 2.0, "hi": 2.5}}  # fmt: skip
 
 
+def attributes(z_dim: int) -> dict[str, Any]:
+    """Number 0 moves brightness, number 1 the place (to the left), no other moves anything."""
+    names = ["brightness", "position_x"]
+    change = [[0.5, *[0.0] * (z_dim - 1)], [0.0, -0.25, *[0.0] * (z_dim - 2)]][: 2 if z_dim > 1 else 1]
+    moves = [*names[:z_dim], *[None] * (z_dim - 2)]
+    return {"threshold": 0.1, "names": names, "change": change, "lo": change, "hi": change, "moves": moves}
+
+
 def heat(num_values: int, z_dim: int, height: int, width: int) -> np.ndarray:
     """Return heat maps: number d changes row d of the picture only (modulo its height), by 10 levels per value."""
     found = np.zeros((num_values + 1, z_dim, height, width), np.float32)
@@ -161,6 +169,7 @@ def add_atlas(
     record |= {
         "atlas_values": values, "curves": curves(values, measures | SET_MEASURES, pairs),
         "ranking": ranking(z_dim, effect), "outside": outside(z_dim, values), "scales": scales(has_classes=bool(names)),
+        "attributes": attributes(z_dim),
         "groups": edit_rows(groups(z_dim), measures), "further": edit_rows(further, measures),
     }  # fmt: skip
     for kind in ("groups", "edits"):

@@ -78,7 +78,13 @@ def test_ranking_trust_and_agreement_with_the_jacobian(told):
     text, words = told
     rho = scipy.stats.spearmanr(effects(100), range(1, 101)).statistic
     assert plain(words("ranking.agree.apart", rho=num(rho, 2))) in text
-    assert plain(words("ranking.trust.certain", dim=0, first=1, last=1, median="4.00", n=100)) in text
+    assert plain(words("ranking.trust.certain", dim=0, first=1, last=1, median="4", n=100)) in text
+    items = [
+        words("ranking.named.item", dim=dim, name=words.name("trait", name), change=change)
+        for dim, name, change in ((0, "brightness", "+0.50"), (1, "position_x", "\N{MINUS SIGN}0.25"))
+    ]
+    assert plain(words("ranking.named", items=words.listing(items))) in text
+    assert plain(words("ranking.named.rest", rest=98, n=100, limit="0.10")) in text
     assert plain(words("ranking.ends.zero", dim_high=0, dim_low=99, high="10.0", low="0", ratio="")) in text
 
 
@@ -223,6 +229,7 @@ def changed(run, change):
 
 def silent(record, jacobian):
     """Nothing does anything: no effect, no change, no strength."""
+    record["attributes"]["moves"] = [None] * 7
     for row in record["ranking"]["numbers"]:
         row |= {"effect": 0.0, "lo": 0.0, "hi": 0.0, "control": 0.0, "is_idle": True}
     for curve in record["curves"].values():
@@ -243,6 +250,7 @@ def silent(record, jacobian):
 
 def undefined(record, jacobian):
     """Everything that may be None is."""
+    record["attributes"] = {"message": "the values -2 and 2 were not measured."}
     for curve in record["curves"].values():
         curve["base"] = None
         curve["control"] = {"mean": None, "lo": None, "hi": None}
@@ -284,7 +292,7 @@ def test_any_numbers_give_whole_sentences(tmp_path, lang, change):
         assert plain(words("fig.spectrum", run="DCGAN")) not in text
     if change is level:
         assert plain(words("brief.idle.none", n=7)) in text
-        assert plain(words("ranking.trust.open", dim=0, first=1, last=7, median="7.00", n=7)) in text
+        assert plain(words("ranking.trust.open", dim=0, first=1, last=7, median="7", n=7)) in text
         assert "Spearman" not in text
         assert "斯皮尔曼" not in text
 

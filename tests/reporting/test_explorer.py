@@ -7,14 +7,12 @@ import dataclasses
 import hashlib
 import html
 import json
-import math
 import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.stats
 import torch
 from fixture import write_lab, write_run
 from generators import add_generator, config_of, lively_generator
@@ -121,14 +119,6 @@ def test_generators_share_a_budget():
     assert explorer.pack(both, 2 * half - 1).num_bytes == half
 
 
-@pytest.mark.parametrize("k", [1, 2, 100, 512])
-def test_chi_is_the_norm_of_normal_draws(k):
-    found = explorer.chi(k)
-    assert found["mean"] == pytest.approx(scipy.stats.chi(k).mean(), rel=1e-9)
-    assert found["sd"] == pytest.approx(scipy.stats.chi(k).std(), rel=1e-6)
-    assert explorer.chi(1)["mean"] == pytest.approx(math.sqrt(2 / math.pi))
-
-
 def atlas(shares: list[float], flips: list[float] | None) -> LatentRecord:
     rows = [
         {"dim": d, "value": value, "measure": name, "mean": mean * (2 if value < 0 else 1)}
@@ -151,6 +141,8 @@ def test_numbers_are_ranked_and_averaged_by_the_atlas():
     assert explorer.ranked(atlas([0.2, 0.2, 0.2], None)) == (0, 1, 2)
     assert set(explorer.averages(atlas([0.2, 0.2, 0.2], None))) == {"n", "values", "visible_share"}
     assert explorer.ranked(atlas([], None)) == ()
+    record.record["ranking"] = {"numbers": [{"dim": 2}, {"dim": 0}, {"dim": 1}]}
+    assert explorer.ranked(record) == (2, 0, 1)
 
 
 @pytest.fixture(scope="module")

@@ -62,9 +62,14 @@ class Numbers:
         """Return the measures that were taken."""
         return [measure for measure in MEASURES.values() if measure.name in self.sets or measure.name in self.edit]
 
+    @property
+    def effect_measure(self) -> str:
+        """The measure that numbers are ordered by: feature distance to the base, visible share without features."""
+        return "feature_distance" if "feature_distance" in self.edit else "visible_share"
+
     def effects(self) -> np.ndarray:
-        """Return the size of each number's effect: mean visible share over values and latents, float64 [D]."""
-        size: np.ndarray = self.edit["visible_share"].mean(axis=(0, 2), dtype=np.float64)
+        """Return the size of each number's effect: mean of `effect_measure` over values and latents, float64 [D]."""
+        size: np.ndarray = self.edit[self.effect_measure].mean(axis=(0, 2), dtype=np.float64)
         return size
 
 

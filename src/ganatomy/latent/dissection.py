@@ -48,7 +48,7 @@ class DissectConfig:
     num_dims: int = 5
     """How many numbers to choose."""
     pick: codes.Pick = "random"
-    """`random` (by the seed) or `top` (largest mean visible share over the values)."""
+    """`random` (by the seed) or `top` (largest mean effect over the values, see `Numbers.effects`)."""
     values: tuple[float, ...] = (0.1, 5.0, 20.0)
     """Values the chosen numbers are set to in the grids, one at a time."""
     atlas_values: tuple[float, ...] = ATLAS_VALUES

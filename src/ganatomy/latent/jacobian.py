@@ -98,15 +98,15 @@ def look(G: nn.Module, z: Tensor) -> Iterator[int | Jacobians]:
     strength, singular, squares = [], [], []
     start, at_once = 0, 1
     while start < len(z):
-        part = jacobian(G, z[start : start + at_once].to(device)) * LEVELS
+        part = (jacobian(G, z[start : start + at_once].to(device)) * LEVELS).cpu()
         _, z_dim, channels, height, width = part.shape
         num_px = channels * height * width
         flat = part.flatten(2).double()  # [B, z_dim, P]
         # The Gram matrix is symmetric by construction, so its eigenvalues are the squared singular values.
         squared = torch.linalg.eigvalsh(flat @ flat.transpose(1, 2) / num_px).clamp(min=0)
-        singular.append(squared.flip(1)[:, : min(z_dim, num_px)].sqrt().cpu().numpy())
-        strength.append(flat.square().mean(dim=2).sqrt().cpu().numpy())
-        squares.append(part.double().square().mean(dim=2).sum(dim=0).cpu().numpy())
+        singular.append(squared.flip(1)[:, : min(z_dim, num_px)].sqrt().numpy())
+        strength.append(flat.square().mean(dim=2).sqrt().numpy())
+        squares.append(part.double().square().mean(dim=2).sum(dim=0).numpy())
         yield len(part)
         start += len(part)
         at_once = max(1, CHUNK_VALUES // (num_px * z_dim))

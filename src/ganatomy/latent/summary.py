@@ -41,7 +41,7 @@ def ranking(found: Numbers, seed: int) -> dict[str, Any]:
         {measure, numbers: [{dim, effect, lo, hi, rank, rank_lo, rank_hi, control, is_idle}]}, strongest first, ranks
         from 1; `control` is the same mean for the number redrawn.
     """
-    measure = "feature_distance" if "feature_distance" in found.edit else "visible_share"
+    measure = found.effect_measure
     weights = resamples(seed, len(found.z)).weights
     sizes = weighted_means(found.edit[measure].mean(axis=0, dtype=np.float64), weights)  # [R, D]
     controls = found.control[measure].mean(axis=1, dtype=np.float64)

@@ -74,6 +74,14 @@ class AtlasRecord:
         return int(self.record.get("z_dim") or 0)
 
     @property
+    def named(self) -> dict[int, tuple[str, float]]:
+        """The attribute that each number moves most and by how much per sigma; numbers that move none are left out."""
+        found = self.record.get("attributes") or {}
+        names, change = list(found.get("names") or []), found.get("change") or []
+        moved = enumerate(found.get("moves") or [])
+        return {dim: (name, float(change[names.index(name)][dim])) for dim, name in moved if name in names}
+
+    @property
     def values(self) -> list[float]:
         """The values of the grids."""
         return [float(value) for value in self.record.get("values") or []]

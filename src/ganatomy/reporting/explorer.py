@@ -28,6 +28,7 @@ from safetensors.numpy import load_file
 
 from ..config import TrainConfig
 from ..errors import RunError
+from ..latent.codes import chi
 from ..models import dcgan, mlp
 from .latents import LatentRecord
 from .records import RunRecord, finite
@@ -121,17 +122,8 @@ class Explorer:
             "ranked": list(self.ranked),
             "averages": self.averages,
             "directions": list(self.directions),
-            "chi": chi(self.z.shape[1]),
+            "chi": dict(zip(("mean", "sd"), chi(self.z.shape[1]))),
         }
-
-
-def chi(k: int) -> dict[str, float]:
-    """Return mean and standard deviation of the chi distribution with k degrees of freedom: the norm of N(0, I_k).
-
-    mean = sqrt(2) Gamma((k + 1) / 2) / Gamma(k / 2), variance = k - mean^2.
-    """
-    mean = math.sqrt(2) * math.exp(math.lgamma((k + 1) / 2) - math.lgamma(k / 2))
-    return {"mean": mean, "sd": math.sqrt(k - mean * mean)}
 
 
 def generator_layers(config: TrainConfig, tensors: Tensors) -> tuple[Layer, ...]:
@@ -261,7 +253,14 @@ def _tensors(path: Path) -> Tensors:
 
 
 def ranked(record: LatentRecord) -> tuple[int, ...]:
-    """Return all numbers by the share of pixels that the largest value visibly changes, most first; ties by number."""
+    """Return all numbers in the order of the record's ranking, strongest first.
+
+    Records of earlier versions have none: there by the share of pixels that the largest value visibly changes, ties by
+    number.
+    """
+    known = (record.record.get("ranking") or {}).get("numbers")
+    if known:
+        return tuple(int(row["dim"]) for row in known)
     if not record.values:
         return ()
     effect = record.atlas(max(record.values, key=abs), "visible_share")

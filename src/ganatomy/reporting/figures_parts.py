@@ -60,7 +60,7 @@ class _Layout:
     def __init__(self, panels: Sequence[ShadePanel], width: int):
         unit = 0.55 * FONT_PX[width]
         names = max(text_columns(name) for panel in panels for name in panel.rows) + 3
-        self.left = round(min(104 if width == NARROW else 190, names * unit + 12))
+        self.left = round(min(122 if width == NARROW else 190, names * unit + 12))
         self.fitting = int((self.left - 8) / unit)
         room = width - self.left - 4
         texts = [shade.text for panel in panels for row in panel.cells for shade in row if shade]

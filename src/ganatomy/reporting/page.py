@@ -83,8 +83,7 @@ def compared_sections(desk: VersusDesk) -> list[Section]:
         for run in runs:
             found += [section_training.section(desk, run), section_latent.section(desk, run)]
             found.append(section_parts.section(desk, run))
-        found.append(section_dissected.section(desk))
-        found.append(section_explore.section(desk))
+        found += [section_dissected.section(desk), section_explore.section(desk)]
         found += [section_health.section(desk), section_compare.section(desk, is_told=True)]
     found += [section_setup.networks_section(desk), section_setup.reproduce_section(desk)]
     return [section for section in found if section]

@@ -42,6 +42,11 @@ def trait_name(desk: Desk, run: RunRecord, name: str) -> str:
     return desk.words.name("trait", name)
 
 
+def short_name(desk: Desk, run: RunRecord, name: str) -> str:
+    """Return a trait's name where there is little room."""
+    return desk.words.table.get(f"trait.short.{name}", trait_name(desk, run, name))
+
+
 def direction_name(desk: Desk, run: RunRecord, name: str) -> str:
     """Return what people call a direction: SVD 1 and PC 1 count from 1, others are called by their trait."""
     match = _NUMBERED.match(name)

@@ -11,8 +11,8 @@ from .desk import Desk
 from .figures import Axis
 from .figures_latent import Dot, Line, Panel, Ticks, panel_chart, ranking_chart, spectrum_chart
 from .latents import SHARES, shown
-from .records import RunRecord
-from .words import count, num, percent
+from .records import RunRecord, finite
+from .words import count, num, percent, signed
 
 CURVES = (
     "visible_share",
@@ -31,6 +31,7 @@ CONVERGED = 1.5
 """Images converge where the mean share of the most frequent class grows to this multiple."""
 NUM_STRONG, NUM_WEAK = 12, 6
 NUM_HEAT = 8
+NUM_NAMED = 5
 HEAT_VALUE = 2.0
 """The value whose heat maps are compared: the outermost that N(0, 1) still draws often (4.6 % lie beyond)."""
 
@@ -247,8 +248,8 @@ def ranking_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord) -> Figure | N
     number = desk.number()
     drawn = ranking_chart(f"fig{number}", dots, heads, Axis("", words("axis.ranking"), title))
     reading = (
-        words("ranking.how", measure=effect), _ends(desk, atlas), _trust(desk, atlas), idle_text(desk, atlas),
-        _agreement(desk, atlas),
+        words("ranking.how", measure=effect), _ends(desk, atlas), _named(desk, atlas), _trust(desk, atlas),
+        idle_text(desk, atlas), _agreement(desk, atlas),
     )  # fmt: skip
     shown_text = tuple(filter(None, reading))
     return desk.add(Figure(number, title, shown_text, chart=drawn, legend=tuple(legend)))
@@ -277,6 +278,24 @@ def _ends(desk: Desk, atlas: AtlasRecord) -> str:
     return desk.words(key, dim_high=first["dim"], dim_low=last["dim"], ratio=ratio, **ends)
 
 
+def _named(desk: Desk, atlas: AtlasRecord) -> str:
+    """Say what attribute the strongest numbers move, and how many move none."""
+    threshold = (atlas.record.get("attributes") or {}).get("threshold")
+    if not finite(threshold):
+        return ""
+    words, named = desk.words, atlas.named
+    limit, n = num(threshold, 2), len(atlas.ranking)
+    if not named:
+        return words("ranking.named.none", n=n, limit=limit)
+    first = [row["dim"] for row in atlas.ranking if row["dim"] in named][:NUM_NAMED]
+    items = [
+        words("ranking.named.item", dim=dim, name=words.name("trait", named[dim][0]), change=signed(named[dim][1], 2))
+        for dim in first
+    ]
+    text = words("ranking.named", items=words.listing(items))
+    return text + words("join.sentences") + words("ranking.named.rest", rest=n - len(named), n=n, limit=limit)
+
+
 def _trust(desk: Desk, atlas: AtlasRecord) -> str:
     """Say how far the order can be trusted: the width of the ranks' intervals, and of the first one."""
     widths = [row["rank_hi"] - row["rank_lo"] + 1 for row in atlas.ranking if row.get("rank_lo") and row.get("rank_hi")]
@@ -284,7 +303,7 @@ def _trust(desk: Desk, atlas: AtlasRecord) -> str:
         return ""
     first = atlas.ranking[0]
     kind = "certain" if first.get("rank_lo") == first.get("rank_hi") == 1 else "open"
-    known = {"median": num(float(np.median(widths))), "n": len(atlas.ranking)}
+    known = {"median": f"{float(np.median(widths)):g}", "n": len(atlas.ranking)}
     return desk.words(
         f"ranking.trust.{kind}", dim=first["dim"], first=first.get("rank_lo"), last=first.get("rank_hi"), **known
     )

@@ -11,7 +11,7 @@ from .blocks import Block, Cell, Figure, LegendItem, Para, Table
 from .desk import Desk
 from .figures import Axis
 from .figures_parts import Shade, ShadePanel, shade_chart
-from .parts import Cut, direction_name, trait_name
+from .parts import Cut, direction_name, short_name, trait_name
 from .records import RunRecord, finite
 from .words import count, num, percent, signed
 
@@ -195,13 +195,13 @@ def _pictures(desk: Desk, run: RunRecord, view: DirectionsRecord, kind: str) -> 
 def _row_label(desk: Desk, run: RunRecord, view: DirectionsRecord, row: dict[str, Any]) -> str:
     """Name a row; a numbered direction by its number and what it moves most, and which way."""
     if row["kind"] not in INITIALS:
-        return direction_name(desk, run, row["name"])
+        return short_name(desk, run, row["name"])
     name, moved = f"{INITIALS[row['kind']]}{int(row['index']) + 1}", row.get("names")
     change = view.change(moved, row["name"]) if isinstance(moved, str) else None
     if change is None or not isinstance(moved, str):
         return name
     arrow = "↑" if change > 0 else "↓"
-    return desk.words("direction.moves", name=name, trait=f"{trait_name(desk, run, moved)}{arrow}")
+    return desk.words("direction.moves", name=name, trait=f"{short_name(desk, run, moved)}{arrow}")
 
 
 def _shares(desk: Desk, view: DirectionsRecord, kind: str) -> str:
@@ -267,7 +267,7 @@ def _panel(
 ) -> ShadePanel:
     """Return the panel of some traits (rows) and directions (columns, with their labels)."""
     cells = tuple(tuple(_shade(view, trait, name) for name in columns) for trait in traits)
-    names = tuple(trait_name(desk, run, trait) for trait in traits)
+    names = tuple(short_name(desk, run, trait) for trait in traits)
     return ShadePanel(title, names, tuple(columns.values()), cells, is_numbered=list(columns) == traits)
 
 

@@ -75,12 +75,15 @@ TEXT = {
     "what a small step does instead.",
     "ranking.ends": "z[{dim_high}] acts most ({high}) and z[{dim_low}] least ({low}), a ratio of {ratio}.",
     "ranking.ends.zero": "z[{dim_high}] acts most ({high}); z[{dim_low}] does nothing at all ({low}).",
-    "ranking.trust.certain": "That z[{dim}] comes first is certain over latents; the rank of the median number is "
-    "known to "
-    "{median} of {n} places.",
-    "ranking.trust.open": "The rank of z[{dim}], which comes first, may lie anywhere from {first} to {last}; the rank "
-    "of "
-    "the median number is known to {median} of {n} places.",
+    "ranking.named": "What the strongest move most, per sigma in standard deviations of the attribute: {items}.",
+    "ranking.named.item": "z[{dim}] {name} ({change})",
+    "ranking.named.rest": "{rest} of the {n} numbers move no attribute by {limit} or more.",
+    "ranking.named.none": "Not one of the {n} numbers moves an attribute by {limit} standard deviations per sigma or "
+    "more.",
+    "ranking.trust.certain": "That z[{dim}] comes first is certain over latents; the median number's rank is "
+    "known to within {median} of {n} places.",
+    "ranking.trust.open": "The rank of z[{dim}], which comes first, may lie anywhere from {first} to {last}; the "
+    "median number's rank is known to within {median} of {n} places.",
     "ranking.agree.same": "Large edits and the Jacobian order the numbers almost alike: rank correlation (Spearman) "
     "{rho}.",
     "ranking.agree.close": "Large edits and the Jacobian order the numbers similarly: rank correlation (Spearman) "

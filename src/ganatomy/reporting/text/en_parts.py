@@ -17,6 +17,8 @@ TEXT = {
     "trait.height": "height",
     "trait.position_x": "horizontal position",
     "trait.position_y": "vertical position",
+    "trait.short.position_x": "x position",
+    "trait.short.position_y": "y position",
     "trait.factor": "{name} factor",
     "factor.width": "width",
     "factor.length": "length",

@@ -62,6 +62,10 @@ TEXT = {
     "ranking.how": "一维的效应是它在所有取值上的平均，以{measure}衡量。雅可比矩阵反映的则是小步移动的作用。",
     "ranking.ends": "z[{dim_high}] 作用最大（{high}），z[{dim_low}] 最小（{low}），两者之比为 {ratio}。",
     "ranking.ends.zero": "z[{dim_high}] 作用最大（{high}），z[{dim_low}] 则毫无作用（{low}）。",
+    "ranking.named": "作用最强的几维主要改变什么（每移动一个 σ，以该属性的标准差计）：{items}。",
+    "ranking.named.item": "z[{dim}] {name}（{change}）",
+    "ranking.named.rest": "{n} 维中有 {rest} 维对任何属性的改变都不到 {limit}。",
+    "ranking.named.none": "{n} 维中没有一维能使某个属性在每个 σ 内改变 {limit} 个标准差以上。",
     "ranking.trust.certain": "就潜变量的抽样而言，z[{dim}] 居首确定无疑；居中的维度，其名次区间宽 {median} 位"
     "（共 {n} 位）。",
     "ranking.trust.open": "居首的 z[{dim}] 名次可能在第 {first} 到第 {last} 之间；居中的维度，其名次区间宽 {median} 位"

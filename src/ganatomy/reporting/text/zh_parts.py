@@ -17,6 +17,8 @@ TEXT = {
     "trait.height": "高度",
     "trait.position_x": "水平位置",
     "trait.position_y": "垂直位置",
+    "trait.short.position_x": "水平位置",
+    "trait.short.position_y": "垂直位置",
     "trait.factor": "{name}因子",
     "factor.width": "宽度",
     "factor.length": "长度",
