@@ -13,7 +13,9 @@ import pytest
 from pages import BROKEN, parse, section, source
 from parts_fixture import Halves, NoClasses, write_parts
 from PIL import Image
+from versus_fixture import scores, write_training
 
+import ganatomy
 from ganatomy.reporting import figures_parts, page, parts, section_inversion, section_parts, section_paths
 from ganatomy.reporting.blocks import Figure, Para, Table
 from ganatomy.reporting.desk import Desk
@@ -98,6 +100,20 @@ def test_the_section_follows_the_latents_and_the_contents_name_it_once(rendered)
     order = re.findall(r'<section id="([^"]+)"', source(report))
     assert order.index("parts-gan-s0") == order.index("latent-gan-s0") + 1
     assert source(report).count('href="#parts-gan-s0"') == 1
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_comparison_of_few_runs_shows_the_parts_of_each(run_folder, tmp_path, lang):
+    runs = [
+        write_training(run_folder, tmp_path / f"s{seed}", seed, scores(8.0 + seed, 0.6), batch_size=32 * (seed + 1))
+        for seed in (0, 1)
+    ]
+    found = parse(ganatomy.compare(runs, lang=lang, out=tmp_path / "out"))
+    ids = found.values("id")
+    assert len(ids) == len(set(ids))
+    for part in ("parts", *PARTS):
+        assert sum(name.startswith(f"{part}-") for name in ids) == 2
+    assert not BROKEN.search(found.text), BROKEN.search(found.text)
 
 
 @pytest.mark.parametrize("lang", LANGS)
