@@ -228,6 +228,21 @@ def test_directions_are_read_where_they_fit(own):
     assert found[1]["vector"][:3] == [0.6, 0.8, 0.0]
 
 
+@pytest.mark.parametrize(
+    ("lang", "expected"), [("en", ["SVD 1: brightness", "Bag", "mine"]), ("zh", ["奇异方向 1：亮度", "包", "mine"])]
+)
+def test_directions_are_called_as_in_the_rest_of_the_report(own, tmp_path, lang, expected):
+    names = [("svd-0", "brightness"), ("class:Bag", "class:Bag"), ("mine", None)]
+    entries = [{"name": name, "names": moved, "vector": [1.0, 0, 0, 0, 0, 0, 0]} for name, moved in names]
+    path = own / "dissect" / "directions.json"
+    path.write_text(json.dumps({"schema": 1, "nimg": 180_000, "directions": entries}), encoding="utf-8")
+    text = page.render([own], lang=lang, out=tmp_path).html.read_text(encoding="utf-8")
+    record = json.loads(re.search(r'id="explorer-data">(.*?)</script>', text, flags=re.S)[1])
+    assert [each["label"] for each in record["runs"][0]["directions"]] == expected
+    path.write_text(json.dumps({"schema": 1, "nimg": 90_000, "directions": entries}), encoding="utf-8")
+    assert explorer.explorer(read_run(own)).directions == ()
+
+
 def test_the_policy_allows_exactly_this_script_and_hostile_labels_stay_text(own):
     evil = "</script><script>alert(1)</script><!--"
     record = {"schema": 1, "directions": [{"name": evil, "vector": [1.0, 0, 0, 0, 0, 0, 0]}]}

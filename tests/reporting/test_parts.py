@@ -16,10 +16,9 @@ from PIL import Image
 from versus_fixture import scores, write_training
 
 import ganatomy
-from ganatomy.reporting import figures_parts, page, parts, section_inversion, section_parts, section_paths
+from ganatomy.reporting import page, parts, section_inversion, section_parts, section_paths
 from ganatomy.reporting.blocks import Figure, Para, Table
 from ganatomy.reporting.desk import Desk
-from ganatomy.reporting.figures_parts import Shade, ShadePanel
 from ganatomy.reporting.records import Records, read_run
 from ganatomy.reporting.section_directions import DirectionsRecord
 from ganatomy.reporting.words import Words
@@ -377,31 +376,6 @@ def test_row_names():
     rows = ["image", "inversion", "difference", "nearest training image", "number 21 set to -0.5", "new"]
     expected = ["原图", "反演", "差异", "最近训练图", "z[21] = −0.5", "new"]
     assert [section_inversion.row_name(words, raw) for raw in rows] == expected
-
-
-def panel_of(num, text="−88"):
-    cells = tuple(tuple(Shade(-0.88, text, i == k) for k in range(num)) for i in range(3))
-    return ShadePanel("Title", ("horizontal position", "b", "c"), tuple(str(i + 1) for i in range(num)), cells)
-
-
-@pytest.mark.parametrize("num", [1, 2, 7, 10, 23])
-def test_wide_tables_are_continued_below_without_loss(num):
-    panel = panel_of(num)
-    layout = figures_parts._Layout([panel], figures_parts.NARROW)
-    assert [label for part in layout.panels for label in part.columns] == list(panel.columns)
-    for row in range(3):
-        assert [shade for part in layout.panels for shade in part.cells[row]] == list(panel.cells[row])
-    assert [bool(part.title) for part in layout.panels] == [True] + [False] * (len(layout.panels) - 1)
-    assert layout.cell >= figures_parts._text_px("−88", 12)
-    assert layout.left + layout.cell * max(len(part.columns) for part in layout.panels) <= 320
-
-
-def test_shades_carry_their_numbers_in_both_drawings():
-    chart = figures_parts.shade_chart("key", [panel_of(10)], figures_parts.Axis("", "", "alt"))
-    for svg in (chart.narrow, chart.wide):
-        assert str(svg).count(">−88</text>") == 30
-    assert str(chart.narrow).count(">b</text>") == 2  # continued once
-    assert str(chart.wide).count(">b</text>") == 1
 
 
 def test_differences_carry_signs():

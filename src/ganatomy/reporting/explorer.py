@@ -280,9 +280,12 @@ def averages(record: LatentRecord) -> dict[str, Any]:
 def directions(run: RunRecord) -> tuple[dict[str, Any], ...]:
     """Return `{name, label, vector}` of every direction in dissect/directions.json that fits the run's latents.
 
-    A direction is a unit vector [z_dim] to which the page adds multiples, in sigma; entries without one are left out.
+    A direction is a unit vector [z_dim] to which the page adds multiples, in sigma; entries without one are left out,
+    and all of them where they were found in another snapshot than the one dissected.
     """
     found: list[dict[str, Any]] = []
+    if run.directions.get("nimg") not in (None, (run.dissect or {}).get("nimg")):
+        return ()
     for entry in run.directions.get("directions") or []:
         vector = entry.get("vector") if isinstance(entry, dict) else None
         if not isinstance(vector, list) or len(vector) != run.config.z_dim or not all(map(finite, vector)):
