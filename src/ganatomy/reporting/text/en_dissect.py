@@ -132,10 +132,8 @@ TEXT = {
     "groups.strong": "strongest {n}",
     "groups.weak": "weakest {n}",
     "groups.any": "{n} numbers",
-    "groups.how": "The numbers of a group, ordered by their visible change, are all set to 0; the rest stay as drawn. "
-    "The control "
-    "redraws "
-    "the same numbers: what changes then is what hangs on them.",
+    "groups.how": "The numbers of a group, in the order of the ranking, are all set to 0; the rest stay as drawn. The "
+    "control redraws the same numbers: what changes then is what hangs on them.",
     "groups.strong.does": "Switching the strongest {n} off visibly changes {off} of the pixels, redrawing them "
     "{redrawn}",
     "groups.weak.does": "The weakest {n} together: {off} switched off, {redrawn} redrawn",

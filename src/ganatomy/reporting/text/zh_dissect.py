@@ -107,7 +107,7 @@ TEXT = {
     "groups.strong": "最强 {n} 维",
     "groups.weak": "最弱 {n} 维",
     "groups.any": "{n} 维",
-    "groups.how": "按可见变化的大小分组，一组中的各维全部设为 0，其余不变。对照是把同样的维度重新抽取："
+    "groups.how": "按效应排序分组，一组中的各维全部设为 0，其余不变。对照是把同样的维度重新抽取："
     "此时的变化就是系于这些维度的内容。",
     "groups.strong.does": "关闭最强的 {n} 维，可见变化的像素占 {off}，重新抽取则占 {redrawn}",
     "groups.weak.does": "最弱的 {n} 维合在一起：关闭时 {off}，重新抽取时 {redrawn}",
