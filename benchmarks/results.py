@@ -24,6 +24,7 @@ from ganatomy.laboratory.evidence import load_evidence
 from ganatomy.metrics import evaluate
 from ganatomy.metrics.comparison import compare_scores
 from ganatomy.metrics.features import load_features
+from ganatomy.reporting.words import Words
 from ganatomy.training.run import Run, open_run
 
 RECIPES = ("gan", "dcgan")
@@ -207,15 +208,17 @@ def _decision_row(pair: tuple[str, str], network: str, found: dict[str, Any]) ->
 
 def claim_table(claims: list[dict[str, Any]]) -> list[str]:
     """Return one row per claim and recipe."""
+    words = Words("en")
     rows = [
-        "| claim | recipe | statistic | value | 95 % interval | holds when | verdict |",
-        "|---|---|---|---|---|---|---|",
+        "| claim | the source says | recipe | statistic | value | 95 % interval | holds when | verdict |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in claims:
         value, low, high = (_number(row[key]) for key in ("value", "lo", "hi"))
         verdict = row["verdict"] + (f" ({row['reason']})" if row.get("reason") else "")
         limit = f"{row.get('side') or ''} {_number(row['threshold'])}".strip()
-        claim = f"{row['id']} | {row['run']} | {row['statistic'].replace('|', chr(92) + '|')}"
+        says = words(f"claim.{row['id']}.says")
+        claim = f"{row['id']} | {says} | {row['run']} | {row['statistic'].replace('|', chr(92) + '|')}"
         rows.append(f"| {claim} | {value} | {low} to {high} | {limit} | {verdict} |")
     return rows
 
@@ -271,10 +274,10 @@ def _triple(row: dict[str, float], key: str = "mean") -> str:
 
 
 def lab_table(records: dict[int, dict[str, Any]]) -> list[str]:
-    """Return one row per training: time, speed, classes, confidence."""
+    """Return one row per training: classes, confidence."""
     rows = [
-        "| seed | recipe | training s | images/s | classes of 2 % or more | classes under 1 % | median confidence |",
-        "|---|---|---|---|---|---|---|",
+        "| seed | recipe | classes of 2 % or more | classes under 1 % | median confidence |",
+        "|---|---|---|---|---|",
     ]
     for seed, record in records.items():
         for recipe in RECIPES:
@@ -283,7 +286,7 @@ def lab_table(records: dict[int, dict[str, Any]]) -> list[str]:
             drawn = sum(count >= 0.02 * sum(counts) for count in counts)
             missing = ", ".join(run["classes"]["missing"]) or "none"
             rows.append(
-                f"| {seed} | {recipe} | {run['seconds']:.0f} | {run['img_per_sec']:.0f} | {drawn} of {len(counts)} "
+                f"| {seed} | {recipe} | {drawn} of {len(counts)} "
                 f"| {missing} | {run['confidence']['median']:.3f} |"
             )
     return rows

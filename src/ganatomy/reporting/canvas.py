@@ -80,6 +80,7 @@ class Canvas:
         body = re.sub(r"<g/>\s*|^\s+", "", body, flags=re.M)
         body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
         body = re.sub(r"font-family: [^;\"]*;?", "", body)
+        body = re.sub(r"(\d\.\d\d)\d+", r"\1", body)  # hundredths of a pixel; the other digits are half of all bytes
         body = body.replace("xlink:href", "href").replace("stroke: #000000", f"stroke: {colour('ink')}")
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" role="img"'

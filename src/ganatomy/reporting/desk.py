@@ -45,6 +45,13 @@ class Desk:
         self.figures.append(figure)
         return figure
 
+    @property
+    def num_bytes(self) -> int:
+        """What the pictures and charts of all figures so far weigh in the page."""
+        charts = [figure.chart for figure in self.figures if figure.chart]
+        drawn = sum(len(chart.narrow.encode()) + len(chart.wide.encode()) for chart in charts)
+        return drawn + sum(len(picture.uri) for figure in self.figures for picture in figure.pictures)
+
     def label(self, run: RunRecord) -> str:
         """Return a run's short name: GAN or DCGAN where that tells it from the others, else its folder's name."""
         known = {"mlp": "GAN", "dcgan": "DCGAN"}

@@ -62,15 +62,16 @@ def sections(desk: Desk) -> list[Section]:
         is_split = section_latent.is_split(desk, run)
         found.append(section_latent.measured_section(desk, run) if is_split else section_latent.section(desk, run))
         found.append(section_parts.section(desk, run))
+    found.append(section_dissected.section(desk))
+    explore_at = len(found)
     found += [
-        section_dissected.section(desk),
-        section_explore.section(desk),
         section_health.section(desk),
         section_compare.section(desk),
         section_claims.section(desk),
         section_setup.networks_section(desk),
+        section_setup.reproduce_section(desk),
     ]
-    found.append(section_setup.reproduce_section(desk))
+    found.insert(explore_at, section_explore.section(desk))
     return [section for section in found if section]
 
 
@@ -83,8 +84,10 @@ def compared_sections(desk: VersusDesk) -> list[Section]:
         for run in runs:
             found += [section_training.section(desk, run), section_latent.section(desk, run)]
             found.append(section_parts.section(desk, run))
-        found += [section_dissected.section(desk), section_explore.section(desk)]
+        found.append(section_dissected.section(desk))
+        explore_at = len(found)
         found += [section_health.section(desk), section_compare.section(desk, is_told=True)]
+        found.insert(explore_at, section_explore.section(desk))
     found += [section_setup.networks_section(desk), section_setup.reproduce_section(desk)]
     return [section for section in found if section]
 

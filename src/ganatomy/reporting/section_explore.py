@@ -22,6 +22,8 @@ from .words import num
 
 LIMIT = 20.0
 """How far a number may be set from 0; further where the experiment went further."""
+PAGE_BYTES, TEXT_BYTES = 10_000_000, 500_000
+"""What the whole page may weigh, and what is kept free of that for its text, style and script."""
 DIRECTION_LIMIT = 5.0
 """How far a latent may be moved along a direction, in sigma."""
 
@@ -94,11 +96,13 @@ def _spoken(desk: Desk, run: RunRecord, found: Explorer) -> Explorer:
 def section(desk: Desk) -> Section | None:
     """Return the explorer of all runs that have one, None where none has.
 
-    A generator that would break the budget of the page is named with its size and the room that is left.
+    It is made last: generators get the room that pictures and charts leave in the page. One that would break the budget
+    is named with its size and the room that is left.
     """
     words = desk.words
+    room = max(0, min(BUDGET_BYTES, PAGE_BYTES - TEXT_BYTES - desk.num_bytes))
     known = [(run, each) for run in desk.records.runs if (each := explorer(run))]
-    packing = pack([_spoken(desk, run, each) for run, each in known], BUDGET_BYTES)
+    packing = pack([_spoken(desk, run, each) for run, each in known], room)
     if not (packing.kept or packing.left):
         return None
     labels = {run.name: desk.label(run) for run in desk.records.runs}
@@ -112,7 +116,7 @@ def section(desk: Desk) -> Section | None:
             Para(words("explore.note"), "note"),
         ]
         blocks += [Para(words("explore.half"), "note")] if packing.is_half else []
-    budget, free = _megabytes(BUDGET_BYTES), _megabytes(BUDGET_BYTES - packing.num_bytes)
+    budget, free = _megabytes(room), _megabytes(room - packing.num_bytes)
     for each in packing.left:
         size = _megabytes(each.num_bytes(is_half=True))
         blocks.append(Para(words("explore.left", run=labels[each.run], size=size, free=free, budget=budget), "note"))
