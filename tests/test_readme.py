@@ -19,11 +19,17 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 READMES = {name: (REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md")}
 README = READMES["README.md"]
 
+SMALL_DISSECTION = {
+    "num_latents": 8, "num_latents_all": 4, "num_prior_img": 20, "num_scale_img": 20, "num_jacobians": 2,
+    "num_path_pairs": 4, "num_direction_latents": 512, "num_inverted": 2, "num_inversion_evals": 5,
+}  # fmt: skip
 SMALLER = {
     "train": ["--total-nimg", "320", "--num-threads", "1", "--sample-nimg", "320", "--snapshot-nimg", "320"],
     "measure": ["--num-sets", "1"],
     "compare": ["--num-sets", "1"],
-    "dissect": ["--num-latents", "8", "--num-latents-all", "4", "--num-prior-img", "20"],
+    "dissect": [
+        word for name, num in SMALL_DISSECTION.items() for word in (f"--{name.replace('_', '-')}", str(num))
+    ],
     "walk": ["--num-frames", "2"],
     "lab": ["--budget", "smoke"],
     "features": ["--num-epochs", "2"],
@@ -145,7 +151,7 @@ def test_python_example_runs(data_dir, tmp_path, monkeypatch):
         lambda: type(short)(**{**short.to_dict(), "total_nimg": 256, "sample_nimg": 256, "snapshot_nimg": 256}),
     )
     monkeypatch.setattr(evaluate, "measure", functools.partial(evaluate.measure, num_gen=100))
-    small = functools.partial(dissection.DissectConfig, num_latents=4, num_latents_all=2, num_prior_img=20)
+    small = functools.partial(dissection.DissectConfig, **SMALL_DISSECTION)
     monkeypatch.setattr(dissection, "DissectConfig", small)
     monkeypatch.setenv("GANATOMY_DATA", str(data_dir))
     monkeypatch.chdir(tmp_path)
