@@ -125,9 +125,9 @@ def test_commands_run(ganatomy_here, some_data, smoke_lab, tmp_path, monkeypatch
     make_folder(tmp_path / "pictures")
     here = {"GANATOMY_DATA": some_data[3]} if len(some_data) > 2 else {"GANATOMY_OFFLINE": "1"}
     here["GANATOMY_HOME"] = str(tmp_path / "home")
-    for words in dict.fromkeys(map(tuple, commands())):
-        given = [name if word == "fashion-mnist" else word for word in words]
-        done = ganatomy_here(*small(given), cwd=tmp_path, env=here)
+    made = [small([name if word == "fashion-mnist" else word for word in words]) for words in commands()]
+    for words in dict.fromkeys(map(tuple, made)):
+        done = ganatomy_here(*words, cwd=tmp_path, env=here)
         assert done.returncode == 0, (words, done.stderr)
     run = tmp_path / "runs" / "my-dcgan"
     assert (tmp_path / "samples.png").exists()

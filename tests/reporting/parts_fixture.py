@@ -75,7 +75,7 @@ def write_parts(
     folder: Path, *, features: FeatureNetwork | None = None, has_data: bool = True, has_own: bool = False
 ) -> Path:
     """Write a run folder with all three parts and return it."""
-    write_run(folder, "gan", z_dim=Z_DIM, dims=(1, 3, 5), num_pictures=2)
+    write_run(folder, "gan", z_dim=Z_DIM, dims=(1, 3, 5), num_pictures=2, atlas=False)
     data = made_up()
     subject = Subject(folder.name, NIMG, Z_DIM, Lens(Small(), features), data if has_data else None)
     directions = DirectionsConfig(num_svd=3, num_pca=3, num_latents=400, num_test=60)

@@ -241,7 +241,7 @@ def _cells(canvas: Canvas, axes: Any, y: float, shares: np.ndarray) -> None:
         return
     for column, share in enumerate(shares):
         # At most half opaque, so that the number on it can be read in both themes.
-        axes.barh(y + 0.5, 0.94, 0.92, left=column + 0.03, color=colour("accent"), alpha=0.04 + 0.46 * float(share))
+        canvas.cell(axes, column, y, "accent", 0.04 + 0.46 * float(share))
         x, at = canvas.place(axes, column + 0.5, y + 0.5)
         text = f"{100 * share:.0f}"
         canvas.text(x, at + 4.5, text, anchor="middle", name="ink" if share >= 0.05 else "muted")

@@ -121,9 +121,9 @@ def _shade(canvas: Canvas, axes: Any, place: tuple[int, int], shade: Shade) -> N
     name = "accent" if shade.level >= 0 else "d"
     # At most half opaque, so that the number on it can be read in both themes.
     alpha = 0.03 + 0.47 * min(1.0, abs(shade.level))
-    axes.barh(row + 0.5, 0.94, 0.92, left=column + 0.03, color=colour(name), alpha=alpha, linewidth=0)
+    canvas.cell(axes, column, row, name, alpha)
     if shade.is_framed:
-        axes.barh(row + 0.5, 0.94, 0.92, left=column + 0.03, facecolor="none", edgecolor=colour("ink"), linewidth=1)
+        canvas.frame(axes, column, row)
     x, y = canvas.place(axes, column + 0.5, row + 0.5)
     canvas.text(x, y + 4.5, shade.text, anchor="middle", name="ink")
 
