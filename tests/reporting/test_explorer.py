@@ -147,7 +147,8 @@ def test_numbers_are_ranked_and_averaged_by_the_atlas():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    folder = write_run(tmp_path_factory.mktemp("run") / "gan-s0", "gan", z_dim=7, dims=(2, 5), num_pictures=2)
+    folder = tmp_path_factory.mktemp("run") / "gan-s0"
+    write_run(folder, "gan", z_dim=7, dims=(2, 5), num_pictures=2, atlas=False)
     add_generator(folder, num_latents=20)
     return folder
 
@@ -287,7 +288,7 @@ def test_script_words_are_those_of_the_catalogue():
 
 
 def test_what_does_not_fit_is_left_out_in_words(tmp_path, monkeypatch):
-    folder = write_lab(tmp_path / "lab", num_pictures=2)
+    folder = write_lab(tmp_path / "lab", num_pictures=2, atlas=False)
     for name in ("gan-s0", "dcgan-s0"):
         add_generator(folder / "runs" / name)
     whole = page.render([folder], out=tmp_path / "whole").html

@@ -80,7 +80,7 @@ class Made:
 @pytest.fixture(scope="module")
 def grey(tmp_path_factory) -> Made:
     """A lab of two runs on 28 x 28 grey pictures; the first run has directions."""
-    folder = write_lab(tmp_path_factory.mktemp("explorer") / "lab", num_pictures=2)
+    folder = write_lab(tmp_path_factory.mktemp("explorer") / "lab", num_pictures=2, atlas=False)
     runs = {name: folder / "runs" / name for name in ("gan-s0", "dcgan-s0")}
     generators = {name: add_generator(run, seed) for seed, (name, run) in enumerate(runs.items())}
     # The page has the latents of each run's own file; both draw them from seed 0 here, so that runs can be compared.
