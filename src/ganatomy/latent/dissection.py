@@ -34,8 +34,6 @@ from .projection import Search
 RECORD_NAME = "dissect.json"
 ARRAYS_NAME = "atlas.safetensors"
 INTERVAL = "95 % percentile bootstrap over latents, 1,000 resamples"
-INVERSION_WEIGHT = 3
-"""A backward pass takes about twice as long as a forward pass."""
 ATLAS_VALUES = (-20.0, -5.0, -2.0, 0.1, 2.0, 5.0, 20.0)
 
 
@@ -158,7 +156,7 @@ def dissect(
         before = table.done
         for step in part.measure(subject, part.config, folder):
             if isinstance(step, Progress):
-                yield table.add(before + part.weight * step.done - table.done, part.name)
+                yield table.add(before + step.done - table.done, part.name)
     record = subject.header() | _settings(config, dims) | {"interval": INTERVAL, **table.record}
     record["num_codes"] = len(table.pictured)
     record["has_given_latents"] = latents is not None
@@ -178,7 +176,7 @@ def cost(config: DissectConfig, subject: Subject, own: Tensor | None = None) -> 
         + edited.num_images(config.num_latents, num_edits)
         + priors.num_images(config.num_prior_img, lens.features is not None, has_real)
         + scales.num_images(config.num_scale_img)
-        + sum(part.weight * part.cost(part.config, subject) for part in _parts(config, z_dim, own=own))
+        + sum(part.cost(part.config, subject) for part in _parts(config, z_dim, own=own))
     )
 
 
@@ -274,8 +272,6 @@ class _Part:
     measure: PartWork
     cost: Callable[[Any, Subject], int]
     config: Any
-    weight: int = 1
-    """How many images' time one of its images takes."""
 
 
 def _parts(
@@ -299,5 +295,5 @@ def _parts(
             ),
         ),
         _Part("paths", path_measures.measure_paths, path_measures.cost, PathsConfig(num_pairs=num, seed=seed, **few)),
-        _Part("inversion", inversion.measure_inversion, inversion.cost, real, INVERSION_WEIGHT),
+        _Part("inversion", inversion.measure_inversion, inversion.cost, real),
     ]  # fmt: skip

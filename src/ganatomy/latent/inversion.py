@@ -29,15 +29,16 @@ from .inversion_figures import write_inversion_figures
 from .lens import Subject, Work
 from .measures import Seen
 from .own_images import MAX_OWN
-from .projection import Inverted, Search, invert, root_mean_square
+from .projection import SHELL_WEIGHT, Inverted, Search, invert, root_mean_square
 
 RECORD_NAME = "inversion.json"
 ARRAYS_NAME = "inversion.safetensors"
 AGREE_LEVELS = 1.0
 """Two starts agree in error when their errors differ by less."""
 METHOD = (
-    "BFGS in z on the mean squared pixel error in [-1, 1] plus 0.001 (|z| - sqrt(z_dim))^2, from the random latents "
-    "whose images are nearest; the worse starts are dropped on the way; errors: root mean square over pixels, levels"
+    f"BFGS in z on the mean squared pixel error in [-1, 1] plus {SHELL_WEIGHT} (|z| - sqrt(z_dim))^2, from the "
+    "random latents whose images are nearest; the worse starts are dropped on the way; errors: root mean square over "
+    "pixels, levels"
 )
 INTERVAL = "95 % percentile bootstrap over images, 1,000 resamples"
 
