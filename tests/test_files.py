@@ -154,3 +154,79 @@ def test_json_has_its_schema_first(tmp_path):
     assert list(json.loads(text)) == ["schema", "b", "a"]
     assert "图" in text
     assert text.endswith("}\n")
+
+
+def test_a_torn_last_line_is_never_glued_to(tmp_path):
+    path = tmp_path / "a.jsonl"
+    for before, kept in [('{"x": 0}\n{"x": 1', [0]), ('{"x": 0}\n{"x": 1}', [0, 1]), ('{"x', []), ("é" * 70_000, [])]:
+        path.write_bytes(before.encode("utf-8"))
+        files.append_jsonl(path, {"x": 9})
+        assert [line["x"] for line in files.read_jsonl(path)] == [*kept, 9]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes of POSIX")
+def test_links_and_pipes_are_neither_followed_nor_waited_for(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    os.symlink("victim", tmp_path / "link")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / ".lock").symlink_to("victim")
+    (tmp_path / "samples").symlink_to(tmp_path)
+    for name in ("link", "pipe"):
+        with pytest.raises(StorageError, match="could not append"):
+            files.append_jsonl(tmp_path / name, {})
+    with pytest.raises(RunError, match="is not a file"):
+        files.read_json(tmp_path / "pipe")
+    with pytest.raises(RunError, match="is not a file"):
+        files.read_bytes("/dev/zero")
+    with pytest.raises(OutputError, match="not a lock of ours"), files.one_writer(tmp_path):
+        pass
+    with pytest.raises(OutputError, match="is a link to another folder"):
+        files.own_folder(tmp_path, "samples")
+    files.write_bytes(tmp_path / "link", b"ours")
+    assert victim.read_bytes() == b"precious"
+    assert (tmp_path / "link").read_bytes() == b"ours"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ("9" * 5000, "cannot be read as JSON"),
+        ('{"schema": 1, "x": NaN}', "NaN, which is no number"),
+        ('{"schema": 1, "x": -Infinity}', "-Infinity, which is no number"),
+        ('{"schema": 1, "x": 1e999}', "beyond any number"),
+        ('{"schema": true}', "has no schema number"),
+    ],
+)
+def test_json_that_no_writer_of_ours_wrote(tmp_path, text, words):
+    path = tmp_path / "a.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RunError, match=words):
+        files.read_json(path)
+
+
+def test_a_record_has_a_largest_size(tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    assert files.read_bytes(tmp_path / "a", limit=5) == b"12345"
+    with pytest.raises(RunError, match="larger than 4 bytes"):
+        files.read_bytes(tmp_path / "a", limit=4)
+
+
+def test_names_that_are_no_utf8_and_long_ones_can_be_stored(tmp_path):
+    files.write_json(tmp_path / "a.json", {"path": "bilder_\udcd6"})
+    assert files.read_json(tmp_path / "a.json")["path"] == "bilder_\udcd6"
+    name = "跑" * 84
+    files.write_bytes(tmp_path / name, b"x")
+    assert (tmp_path / name).read_bytes() == b"x"
+    with pytest.raises(StorageError, match="could not write"):
+        files.write_bytes(tmp_path / ("n" * 256), b"x")
+
+
+def test_only_leftovers_of_dead_processes_are_cleared(tmp_path):
+    kept = {".draft.tmp", f".a.json.{os.getppid()}.tmp", "b.99999999.tmp", ".folder.99999999.tmp"}
+    for name in (kept - {".folder.99999999.tmp"}) | {".a.json.99999999.tmp", f".b.json.{os.getpid()}.tmp"}:
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / ".folder.99999999.tmp").mkdir()
+    files.remove_unfinished(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == kept
