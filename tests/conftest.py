@@ -14,14 +14,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 import torch
 
 from ganatomy.datasets.store import Dataset, ImageStore
 
-# What tests leave in the user cache must not meet the user's own.
-os.environ["GANATOMY_HOME"] = tempfile.mkdtemp(prefix="ganatomy-tests-")
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+"""The name of this test process, where several share the tests; they inherit what the first one set here."""
+if WORKER is None:
+    # What tests leave in the user cache must not meet the user's own.
+    os.environ["GANATOMY_HOME"] = tempfile.mkdtemp(prefix="ganatomy-tests-")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CommandLine = Callable[..., subprocess.CompletedProcess[str]]
@@ -29,7 +33,8 @@ CommandLine = Callable[..., subprocess.CompletedProcess[str]]
 
 def pytest_sessionfinish() -> None:
     """Remove the cache of this session."""
-    shutil.rmtree(os.environ["GANATOMY_HOME"], ignore_errors=True)
+    if WORKER is None:
+        shutil.rmtree(os.environ["GANATOMY_HOME"], ignore_errors=True)
 
 
 def find_data_dir() -> Path | None:
@@ -102,7 +107,12 @@ def smoke_lab(
     some_data: list[str], ganatomy: CommandLine, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
     """One finished smoke lab for all tests that only read it or copy it: (folder, what was printed)."""
-    out = tmp_path_factory.mktemp("lab") / "smoke"
-    done = ganatomy("lab", "--budget", "smoke", *some_data, "--out", out)
-    assert done.returncode == 0, done.stderr
-    return out, done.stdout + done.stderr
+    base = tmp_path_factory.getbasetemp()
+    shared = base if WORKER is None else base.parent  # of all test processes
+    out, printed = shared / "smoke-lab", shared / "smoke-lab.txt"
+    with filelock.FileLock(shared / "smoke-lab.lock"):
+        if not printed.exists():
+            done = ganatomy("lab", "--budget", "smoke", *some_data, "--out", out)
+            assert done.returncode == 0, done.stderr
+            printed.write_text(done.stdout + done.stderr, encoding="utf-8")
+    return out, printed.read_text(encoding="utf-8")
