@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import glob
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .errors import OutputError, RunError, StorageError
 
@@ -35,6 +36,50 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise StorageError(
             f"could not write {path}: {error.strerror}. Free some space or choose another folder."
         ) from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be written piece by piece: it appears when the block ends, and after an error there is nothing.
+
+    Whatever ends the block early, Ctrl-C too, removes the temporary file beside it; what a killed process left there
+    goes with the next call. Raises `StorageError` with the cause.
+    """
+    path = Path(path)
+    _remove_stale(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StorageError(
+            f"could not write {path}: {error.strerror or error}. Free some space or choose another folder."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the temporary files of a path whose processes are gone."""
+    if os.name == "nt":  # there, asking for a process would end it
+        return
+    for found in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        number = found.name.removesuffix(".tmp").rpartition(".")[2]
+        if number.isascii() and number.isdigit() and len(number) < 10 and not _is_running(int(number)):
+            found.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
