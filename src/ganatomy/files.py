@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import glob
 import hashlib
 import json
 import math
@@ -45,28 +46,40 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     A symbolic link of that name is replaced, never followed.
     """
+    with writing(path) as handle:
+        handle.write(data)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be written piece by piece: it appears when the block ends, and after an error there is nothing.
+
+    Whatever ends the block early, Ctrl-C too, removes the temporary file beside it; what a killed process left there
+    goes with the next call. Raises `StorageError` with the cause.
+    """
     path = Path(path)
     temporary = temporary_beside(path)
     try:
         with open(temporary, "xb") as handle:
-            handle.write(data)
+            yield handle
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        with contextlib.suppress(OSError):  # the cause matters more than what is left of the attempt
-            temporary.unlink(missing_ok=True)
         raise StorageError(
             f"could not write {path}: {why(error)}. Free some space or choose another folder."
         ) from error
+    finally:
+        with contextlib.suppress(OSError):  # what went wrong matters more than what is left of the attempt
+            temporary.unlink(missing_ok=True)
 
 
 def temporary_beside(path: Path) -> Path:
-    """Return the name under which this process writes a file until it is whole; what lay there is gone."""
-    name = os.fsencode(path.name)[:_MAX_NAME_BYTES]
-    temporary = path.with_name(f".{name.decode('utf-8', 'ignore')}.{os.getpid()}.tmp")
-    with contextlib.suppress(OSError):  # a leftover of a dead process that had the same number
-        temporary.unlink(missing_ok=True)
+    """Return the name under which this process writes a file until it is whole; what dead processes left is removed."""
+    stem = f".{os.fsencode(path.name)[:_MAX_NAME_BYTES].decode('utf-8', 'ignore')}"
+    temporary = path.with_name(f"{stem}.{os.getpid()}.tmp")
+    with contextlib.suppress(OSError):
+        _remove_dead(path.parent.glob(f"{glob.escape(stem)}.*.tmp"))
     return temporary
 
 
@@ -312,7 +325,11 @@ def remove_files(paths: Iterable[Path]) -> None:
 
 def remove_unfinished(folder: Path) -> None:
     """Delete what a killed process left in mid-write in a folder: files under temporary names of ours, no others."""
-    for path in folder.glob(".*.tmp"):
+    _remove_dead(folder.glob(".*.tmp"))
+
+
+def _remove_dead(found: Iterable[Path]) -> None:
+    for path in found:
         match = _TEMPORARY.match(path.name)
         if match and not path.is_dir() and not _may_be_alive(int(match[1]), path):
             path.unlink(missing_ok=True)
