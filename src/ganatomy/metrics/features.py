@@ -205,7 +205,7 @@ def network_warnings(dataset: Dataset, network: FeatureNetwork) -> list[dict[str
     known = of_card(card, dataset) if card else None
     if card is None or known is None or known.is_enough:
         return []
-    about = {"network": card["name"], "accuracy": known.accuracy, "num": known.num, "least": known.least}
+    about = {"network": card["name"], "accuracy": known.accuracy, "num": known.num, "least_share": known.least}
     if network.name == card["name"]:
         return [warning("weak_network", **about)]
     is_instead = passed_over(dataset) is not None and network.name == features_for(dataset).name

@@ -33,9 +33,9 @@ WARNINGS = {
     "same_real": "all {num:,} test images look the same to the feature network: the scores only tell whether generated "
     "images are that one picture",
     "weak_network": "the feature network {network} knows little of these data: {accuracy:.1%} of {num:,} held-out "
-    "images right, and at least {least:.1%} are wanted; its scores say little",
+    "images right, and at least {least_share:.1%} are wanted; its scores say little",
     "weak_passed": "the feature network {network} was passed over, for it knows little of these data: {accuracy:.1%} "
-    "of {num:,} held-out images right, and at least {least:.1%} are wanted; {instead} looks instead",
+    "of {num:,} held-out images right, and at least {least_share:.1%} are wanted; {instead} looks instead",
 }
 """What has to be known beside the scores; the report has each in both languages as `score_warning.<id>`."""
 
