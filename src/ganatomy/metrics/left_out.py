@@ -34,6 +34,8 @@ WARNINGS = {
     "images are that one picture",
     "weak_network": "the feature network {network} knows little of these data: {accuracy:.1%} of {num:,} held-out "
     "images right, and at least {least_share:.1%} are wanted; its scores say little",
+    "weak_old": "the feature network {network} gets {accuracy:.1%} of the test images right, fewer than three times "
+    "what chance would; its scores say little, so measure again",
     "weak_passed": "the feature network {network} was passed over, for it knows little of these data: {accuracy:.1%} "
     "of {num:,} held-out images right, and at least {least_share:.1%} are wanted; {instead} looks instead",
 }
@@ -70,4 +72,20 @@ def lines(record: Mapping[str, Any]) -> list[str]:
         f"  left out: {', '.join(map(_named, entries))} ({reason})"
         for reason, entries in grouped(record.get("left_out") or []).items()
     ]
-    return told + [f"  note: {entry.get('text')}" for entry in record.get("warnings") or []]
+    return told + [f"  note: {entry.get('text')}" for entry in warnings_of(record)]
+
+
+def warnings_of(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what a measurement warns of; records of older versions, which say nothing, are looked at for a network
+    that guesses.
+    """
+    given = record.get("warnings")
+    if isinstance(given, list):
+        return [entry for entry in given if isinstance(entry, Mapping)]
+    network, classes = record.get("features"), record.get("classes")
+    if not isinstance(network, Mapping) or not isinstance(classes, Mapping):
+        return []
+    accuracy, num = network.get("test_accuracy"), len(classes.get("counts") or ())
+    if not isinstance(accuracy, int | float) or num < 2 or accuracy >= min(3 / num, (1 + 1 / num) / 2):
+        return []
+    return [warning("weak_old", network=network.get("name"), accuracy=float(accuracy))]

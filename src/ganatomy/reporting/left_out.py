@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..metrics.left_out import REASONS, WARNINGS, grouped
+from ..metrics.left_out import REASONS, WARNINGS, grouped, warnings_of
 from .blocks import Para
 from .desk import Desk
 from .records import RunRecord, finite
@@ -42,7 +42,7 @@ def warnings(desk: Desk, runs: Sequence[RunRecord]) -> tuple[str, ...]:
         desk.words("unscored.warning", run=desk.label(run), text=warning(desk, entry))
         for run in runs
         for record in records_of(run)
-        for entry in _entries(record, "warnings")
+        for entry in warnings_of(record)
     ]
     return tuple(dict.fromkeys(found))
 

@@ -28,6 +28,8 @@ TEXT = {
     "whether generated images are that one picture",
     "caution.weak_network": "the feature network {network} knows little of these data: {accuracy} of {num} "
     "held-out images right, and at least {least_share} are wanted; its scores say little",
+    "caution.weak_old": "the feature network {network} gets {accuracy} of the test images right, fewer than three "
+    "times what chance would; its scores say little, so measure again",
     "caution.weak_passed": "the feature network {network} was passed over, for it knows little of these data: "
     "{accuracy} of {num} held-out images right, and at least {least_share} are wanted; {instead} looks instead",
 }

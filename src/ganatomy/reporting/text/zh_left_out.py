@@ -22,6 +22,8 @@ TEXT = {
     "caution.same_real": "在特征网络看来，全部 {num} 张测试图像都一样：评分只能说明生成图像是不是那一张图",
     "caution.weak_network": "特征网络 {network} 对这些数据所知甚少：{num} 张留出图像中只答对 {accuracy}，"
     "而至少应为 {least_share}；它给出的评分说明不了什么",
+    "caution.weak_old": "特征网络 {network} 只答对 {accuracy} 的测试图像，不到随机猜测的三倍；"
+    "它给出的评分说明不了什么，请重新测量",
     "caution.weak_passed": "特征网络 {network} 未被采用，因为它对这些数据所知甚少：{num} 张留出图像中只答对 "
     "{accuracy}，而至少应为 {least_share}；改用 {instead}",
 }
