@@ -149,7 +149,7 @@ def test_the_sheet_holds_the_pairs(dataset):
 
 @pytest.mark.parametrize(("num_gen", "num_test"), [(1000, 1000), (200, 50)])
 def test_expected_share_and_limit_by_drawing(num_gen, num_test):
-    """Equal distributions, 2,000 draws: the mean is the expected one, and the limit is passed in 1 of 1,000 or fewer."""
+    """Equal distributions, 2,000 draws: the mean is the expected one, the limit is passed in 1 of 1,000 or fewer."""
     draw = rng.generator(0, "test_expected")
     found = [compare(np.zeros(num_gen, int), draw.random(num_gen), draw.random(num_test)) for _ in range(2000)]
     shares = np.array([each["too_close"] for each in found])

@@ -31,6 +31,7 @@ from .memorisation import memory_record
 from .memory_reference import MemoryReference
 from .moments import Moments, moments_of
 from .near import count_name, near_scores
+from .neighbours import tied
 from .network import FeatureNetwork
 from .prdc import K
 from .reference import Reference
@@ -130,7 +131,8 @@ def measure(
     near_sets, num_near = sizes.get("near") or (num_sets, num_gen)
     near_rows = [each.features[:num_near] for each in sets[:near_sets]]
     scores = {score_name(features, num_gen): _frechet_score([each.features for each in sets], dataset, features)}
-    near, missing = near_scores(near_rows, Reference(dataset, features, num_near, k), features.name)
+    real = Reference(dataset, features, num_near, k)
+    near, missing = near_scores(near_rows, real, features.name)
     has_classes = _knows_classes(features, dataset)
     record: dict[str, Any] = {
         "features": {"name": features.name, "sha256": features.sha256, "test_accuracy": features.test_accuracy},
@@ -145,7 +147,7 @@ def measure(
         "message": None if has_classes else _no_classes(dataset, features),
     }  # fmt: skip
     record["left_out"] = _left_out(record, dataset) + missing
-    record["warnings"] = _warnings(sets, dataset, features)
+    record["warnings"] = _warnings(sets, dataset, real) + network_warnings(dataset, features)
     yield record
 
 
@@ -255,14 +257,17 @@ def _left_out(record: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]]:
     return found
 
 
-def _warnings(sets: list[_Sampled], dataset: Dataset, features: FeatureNetwork) -> list[dict[str, Any]]:
-    """Return what has to be known to read the scores: pictures that look all the same, a network that knows little."""
+def _warnings(sets: list[_Sampled], dataset: Dataset, real: Reference) -> list[dict[str, Any]]:
+    """Return what has to be known of the pictures to read the scores: whether all or many look the same."""
     found = []
     if all(_look_the_same(moments_of(each.features)) for each in sets):
         found.append(warning("same_gen", num=sum(len(each.features) for each in sets)))
-    if _look_the_same(real_moments(dataset, features, "test")):
-        found.append(warning("same_real", num=len(dataset.test)))
-    return found + network_warnings(dataset, features)
+    num_tied = int(tied(real.features, real.radii).sum()) if len(real.radii) else 0
+    if _look_the_same(moments_of(real.features)):
+        found.append(warning("same_real", num=real.num))
+    elif num_tied:
+        found.append(warning("ties", num=num_tied, total=real.num, k=real.k))
+    return found
 
 
 def _look_the_same(seen: Moments) -> bool:

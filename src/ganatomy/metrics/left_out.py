@@ -32,6 +32,8 @@ WARNINGS = {
     "scores say",
     "same_real": "all {num:,} test images look the same to the feature network: the scores only tell whether generated "
     "images are that one picture",
+    "ties": "{num:,} of {total:,} test images each equal more than {k} others, so their neighbourhoods hold nothing "
+    "but that picture",
     "weak_network": "the feature network {network} knows little of these data: {accuracy:.1%} of {num:,} held-out "
     "images right, and at least {least_share:.1%} are wanted; its scores say little",
     "weak_old": "the feature network {network} gets {accuracy:.1%} of the test images right, fewer than three times "

@@ -26,6 +26,8 @@ TEXT = {
     "whatever the scores say",
     "caution.same_real": "all {num} test images look the same to the feature network: the scores only tell "
     "whether generated images are that one picture",
+    "caution.ties": "{num} of {total} test images each equal more than {k} others, so their neighbourhoods hold "
+    "nothing but that picture",
     "caution.weak_network": "the feature network {network} knows little of these data: {accuracy} of {num} "
     "held-out images right, and at least {least_share} are wanted; its scores say little",
     "caution.weak_old": "the feature network {network} gets {accuracy} of the test images right, fewer than three "

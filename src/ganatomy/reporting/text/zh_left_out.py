@@ -20,6 +20,7 @@ TEXT = {
     "unscored.not_shared": "这次训练没有测量，因此表中不列",
     "caution.same_gen": "在特征网络看来，全部 {num} 张生成图像都一样：只有一张图，无论评分如何",
     "caution.same_real": "在特征网络看来，全部 {num} 张测试图像都一样：评分只能说明生成图像是不是那一张图",
+    "caution.ties": "{total} 张测试图像中有 {num} 张各与 {k} 张以上的其他图像完全相同，它们的邻域里只有这一张图",
     "caution.weak_network": "特征网络 {network} 对这些数据所知甚少：{num} 张留出图像中只答对 {accuracy}，"
     "而至少应为 {least_share}；它给出的评分说明不了什么",
     "caution.weak_old": "特征网络 {network} 只答对 {accuracy} 的测试图像，不到随机猜测的三倍；"
