@@ -19,6 +19,7 @@ from ..datasets.store import Dataset
 
 LEAST_CHANCES = 3
 """How many times chance a network must get right."""
+ROUNDING = 1e-9
 LUCK = 0.01
 """How likely guessing may be to do as well."""
 
@@ -43,7 +44,7 @@ class Knowledge:
     def is_enough(self) -> bool:
         """Whether the network is fit to be chosen."""
         num_right = round(self.accuracy * self.num)
-        return self.accuracy >= self.least and luck(num_right, self.num, self.chance) <= LUCK
+        return self.accuracy >= self.least - ROUNDING and luck(num_right, self.num, self.chance) <= LUCK
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the card of a network holds it, as `held_out`."""
