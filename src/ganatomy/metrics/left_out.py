@@ -24,7 +24,7 @@ REASONS = {
     "be chance, so too few to tell",
     "same_copies": "one test image in 100 or more has its exact copy among the training images, so a generated image "
     "cannot be nearer than that",
-    "not_shared": "not every run has it",
+    "not_shared": "not every training has it",
 }
 """Why something was left out; the report has each in both languages as `left_out.<id>`."""
 WARNINGS = {
