@@ -383,7 +383,8 @@ def test_intervals_keep_to_their_coverage_in_a_small_simulation():
 )
 def test_intervals_cover_93_to_97_percent(cell):
     """1,000 repeats: what covers 95 % is seen from 92.9 to 97.1 % in all but 2 of 1,000 cases."""
-    assert 0.925 <= coverage(cell, 1000)[0] / 1000 <= 0.98
+    # Two trainings are often alike, for shares move in whole steps; then the interval is wider than it must be.
+    assert 0.925 <= coverage(cell, 1000)[0] / 1000 <= (0.99 if cell.num_trainings == 2 else 0.975)
 
 
 def test_counts_resample_as_often_as_there_are_things():
