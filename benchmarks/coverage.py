@@ -140,8 +140,8 @@ def page(num_repeats: int, command: str) -> str:
             "|---|---|---|" + head[1],
             *several,
             "",
-            "Two trainings cover more than 95 % where they hardly differ: shares move in whole steps, so they are often "
-            "alike, and Wilson's interval, which then stands in for t, is wider than it must be. Near 100 % with "
+            "Two trainings cover more than 95 % where they hardly differ: shares move in whole steps, so they are "
+            "often alike, and Wilson's interval, which then stands in for t, is wider than it must be. Near 100 % with "
             "trainings that differ much, shares are skewed and three or five cover less.",
             "",
             "## Several trainings whose shares themselves have this standard deviation (beta)",
