@@ -6,25 +6,41 @@ Reads `dcgan-healthy-s<seed>.json` (made by benchmarks.health) of seeds 0 to 19 
 distance of one training. Draws 1,000 splits of 3 against 3 of them (fixed seed), compares each as `ganatomy compare`
 does, and writes the share decided at 5 % with its Wilson interval, for Welch's test and for the permutation test; other
 sizes below.
+
+    python -m benchmarks.decisions --drawn --out docs/decisions-drawn.md
+
+Needs no records: draws trainings from one normal distribution (logarithms of distances). Several equal groups at once,
+compared in pairs: how often any pair is decided, alone and with the correction. And groups of different sizes whose
+spreads differ.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
+import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 from ganatomy import files, rng
-from ganatomy.metrics.comparison import LEVEL, compare_scores, wilson
+from ganatomy.metrics.comparison import GUARDED, LEVEL, compare_scores, holm, welch, wilson
 
 SEEDS = (*range(20), *range(100, 104))
 NUM_SPLITS = 1000
 SIZES = (3, 2, 4, 5)
 """Trainings on a side; the first is the one asked for."""
+NUM_REPEATS = 2000
+SD = 0.1
+"""Standard deviation of the logarithms of drawn distances."""
+GROUPS = ((2, 3), (3, 3), (6, 3), (6, 5), (10, 3))
+"""Equal groups that are drawn together: how many, and of how many trainings."""
+UNEQUAL = ((2, 3), (2, 5), (3, 5), (3, 10), (4, 8))
+RATIOS = (0.2, 0.33, 1.0)
 
 
 def read_distances(folder: Path) -> dict[int, float]:
@@ -89,21 +105,98 @@ def page(found: dict[int, float], command: str) -> str:
     )
 
 
+def any_decided(num_groups: int, size: int, num_repeats: int = NUM_REPEATS) -> tuple[int, int]:
+    """Return in how many draws of equal groups any pair is decided: each pair alone, and all of them together.
+
+    Welch's p by SciPy, all draws at once; ours is the same to 1e-9 by its tests.
+    """
+    draw = rng.generator(0, f"decisions-groups-{num_groups}-{size}")
+    logs = SD * draw.standard_normal((num_groups, num_repeats, size))
+    pairs = list(itertools.combinations(logs, 2))
+    p = np.stack([stats.ttest_ind(a, b, axis=1, equal_var=False).pvalue for a, b in pairs], axis=1)
+    together = sum(min(holm(row)) < LEVEL for row in p.tolist())
+    return int((p.min(axis=1) < LEVEL).sum()), together
+
+
+def decided_unequal(sizes: tuple[int, int], ratio: float, num_repeats: int = NUM_REPEATS) -> tuple[int, int]:
+    """Return how many draws of two groups with equal means, the second's spread `ratio` times the first's, are decided.
+
+    By Welch's test as it is, and by what `compare` does.
+    """
+    draw = rng.generator(0, f"decisions-sizes-{sizes}-{ratio}")
+    plain = guarded = 0
+    for _ in range(num_repeats):
+        a, b = SD * draw.standard_normal(sizes[0]), SD * ratio * draw.standard_normal(sizes[1])
+        plain += welch(a, b)["p"] < LEVEL
+        found = compare_scores(np.exp(a).tolist(), np.exp(b).tolist(), better="lower", is_distance=True)
+        guarded += found["verdict"] != "not decided"
+    return plain, guarded
+
+
+def drawn_page(command: str, num_repeats: int = NUM_REPEATS) -> str:
+    """Return what drawn trainings say as Markdown."""
+
+    def told(counts: tuple[int, int]) -> str:
+        return " | ".join(share(num, num_repeats) for num in counts)
+
+    groups = [
+        f"| {num} | {size} | {num * (num - 1) // 2} | {told(any_decided(num, size, num_repeats))} |"
+        for num, size in GROUPS
+    ]
+    sizes = [
+        f"| {n} against {m} | {ratio:g} | {told(decided_unequal((n, m), ratio, num_repeats))} |"
+        for n, m in UNEQUAL
+        for ratio in RATIOS
+    ]
+    return "\n".join(
+        [
+            "# False decisions of `compare`, by drawing",
+            "",
+            f"Command: `{command}`. Python {platform.python_version()}, numpy {np.__version__}. {num_repeats:,} draws "
+            "a row, with 95 % Wilson intervals. No two groups differ in their means, so every decision is a false one.",
+            "",
+            "## Several groups: any pair decided",
+            "",
+            "| groups | trainings of each | pairs | each pair alone | together (Holm) |",
+            "|---|---|---|---|---|",
+            *groups,
+            "",
+            "## Two groups of different sizes and spreads",
+            "",
+            "The spread is that of the second group over that of the first. `compare` counts the degrees of freedom of "
+            f"the smaller group where the sizes differ and the smaller has fewer than {GUARDED} trainings.",
+            "",
+            "| trainings | spread | Welch's test | `compare` |",
+            "|---|---|---|---|",
+            *sizes,
+            "",
+        ]
+    )
+
+
 def main() -> None:
-    """Read the records, print the page and write it."""
+    """Read the records or draw, print the page and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=Path, default=Path("runs/health"))
     parser.add_argument("--out", type=Path, default=None, help="Markdown file to write")
+    parser.add_argument("--drawn", action="store_true", help="draw trainings instead of reading records")
     args = parser.parse_args()
+    if args.drawn:
+        given = f" --out {args.out}" if args.out else ""
+        _write(drawn_page(f"python -m benchmarks.decisions --drawn{given}"), args.out)
+        return
     found = read_distances(args.records)
     if len(found) < 2 * max(SIZES):
         parser.error(f"{args.records} holds {len(found)} of the {len(SEEDS)} records; {2 * max(SIZES)} are needed.")
     out = f" --out {args.out}" if args.out else ""
-    text = page(found, f"python -m benchmarks.decisions --records {args.records}{out}")
+    _write(page(found, f"python -m benchmarks.decisions --records {args.records}{out}"), args.out)
+
+
+def _write(text: str, out: Path | None) -> None:
     print(text)
-    if args.out:
-        files.write_text(args.out, text)
-        print(f"written: {args.out}", file=sys.stderr)
+    if out:
+        files.write_text(out, text)
+        print(f"written: {out}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def page(labs: dict[int, Path], budget: str, measured: dict[tuple[str, str], lis
             "",
             "## Claims of the source report",
             "",
-            "Intervals are 95 %, hierarchical bootstrap over trainings, latent numbers and latents.",
+            "Intervals are 95 %, Student's t over the trainings; [coverage.md](coverage.md) shows that they cover.",
             "",
             *claim_table(claims),
             "",

@@ -1,18 +1,31 @@
 import dataclasses
 import json
+import math
 import time
 from functools import partial
 
 import numpy as np
 import pytest
 import safetensors.numpy
+from benchmarks.coverage import Cell, coverage
 from planted_evidence import VALUES, D, K, N, one, priors_record, rows_of, training
+from scipy import stats
 
 from ganatomy.errors import RunError
 from ganatomy.laboratory import curves
 from ganatomy.laboratory.claims import decide_claims
 from ganatomy.laboratory.evidence import Evidence, by_recipe, load_evidence
-from ganatomy.laboratory.hierarchy import Estimate, counts, decide, over_trainings, passes, share_of_numbers
+from ganatomy.laboratory.hierarchy import (
+    Estimate,
+    counts,
+    decide,
+    mid_interval,
+    over_trainings,
+    passes,
+    share_of_numbers,
+    student_interval,
+)
+from ganatomy.metrics.comparison import wilson
 
 
 def mixed(low, high, num_high, level=1):
@@ -28,7 +41,7 @@ def test_all_claims_about_numbers_hold_where_they_are_planted():
         assert rows[claim]["verdict"] == "holds", rows[claim]
         assert rows[claim]["reason"] is None
         assert rows[claim]["run"] == "gan-s0"
-        assert rows[claim]["scope"] == "in this run"
+        assert rows[claim]["scope"] == "in this training"
     for claim in ("C1", "C4", "C5", "C6", "C7", "C8"):
         assert rows[claim]["control"]["value"] == 0
         assert rows[claim]["value"] == 1
@@ -55,18 +68,25 @@ def test_claims_about_numbers_fail_where_they_are_false(claim, changed):
     assert row["hi"] < row["threshold"]
 
 
-@pytest.mark.parametrize(
-    ("claim", "changed"),
-    [
-        ("C1", {"edit__visible_share": mixed(0.01, 0.3, 2)}),
-        ("C4", {"edit__sharpness": mixed(1.1, 0.5, 10)}),
-        ("C8", {"edit__class": mixed(2, 1, 11)}),
-    ],
-)
-def test_claims_near_their_threshold_stay_undecided(claim, changed):
-    row = one(claim, training(**changed))
-    assert row["verdict"] == "undecided", row
-    assert row["lo"] < row["threshold"] < row["hi"]
+def doubtful(low, high, num_high, num_doubtful, seed=0):
+    """[3, D, N]: as `mixed`, but of `num_doubtful` numbers the latents leave open on which side their mean lies."""
+    array = mixed(low, high, num_high).astype(float)
+    middle = (low + high) / 2 + 0.5 * np.random.default_rng(seed).standard_normal((num_doubtful, N))
+    array[:, :num_doubtful] = middle - middle.mean(axis=1, keepdims=True) + (low + high) / 2
+    return array
+
+
+def test_a_number_that_latents_decide_counts_without_doubt_and_one_that_they_do_not_leaves_it_open():
+    """One training is a census of its numbers: 11 of 20 are more than half of them."""
+    sure = one("C4", training(edit__sharpness=mixed(1.3, 0.5, 11)))
+    assert (sure["verdict"], sure["lo"], sure["value"], sure["hi"]) == ("holds", 0.55, 0.55, 0.55)
+    assert one("C4", training(edit__sharpness=mixed(1.3, 0.5, 10)))["verdict"] == "fails"
+    base = training().arrays["all/base/sharpness"].mean()
+    open_ = one("C4", training(edit__sharpness=base * doubtful(1.3, 0.5, 8, 5)))
+    assert open_["verdict"] == "undecided", open_
+    assert open_["lo"] == pytest.approx(0.4, abs=0.051)
+    assert open_["hi"] == pytest.approx(0.65, abs=0.051)
+    assert open_["lo"] < 0.5 < open_["hi"]
 
 
 def test_an_edit_that_changes_nothing_is_not_sharper_than_its_base():
@@ -250,12 +270,21 @@ def test_three_trainings_speak_for_the_recipe_and_their_spread_widens_the_interv
     same = [training(f"gan-s{i}", seed=i, edit__sharpness=mixed(1.1, 0.5, 14)) for i in range(3)]
     spread = [training(f"gan-s{i}", seed=i, edit__sharpness=mixed(1.1, 0.5, n)) for i, n in enumerate((20, 14, 8))]
     rows = [rows_of({"gan": list(each)})["C4"] for each in (same, spread, same[:1], same[:2])]
-    assert [row["scope"] for row in rows] == ["for this recipe", "for this recipe", "in this run", "in these runs"]
+    recipe = "for this recipe"
+    assert [row["scope"] for row in rows] == [recipe, recipe, "in this training", recipe]
     assert rows[0]["run"] == "gan"
     assert [row["value"] for row in rows] == pytest.approx([0.7] * 4)
-    width = [row["hi"] - row["lo"] for row in rows]
-    assert width[0] < width[2]
-    assert width[1] > 1.5 * width[0]
+    ends = [(row["lo"], row["hi"]) for row in rows]
+    # All alike: Wilson's interval of 42 of 60 numbers. 0.65, 0.7 and 0.75: t of 2 degrees of freedom at 0.975.
+    assert ends[0] == pytest.approx(wilson(42, 60))
+    assert ends[2] == pytest.approx((0.7, 0.7))
+    assert ends[3] == pytest.approx(wilson(28, 40))
+    half = 4.302652729911275 * 0.3 / math.sqrt(3)
+    assert ends[1] == (0.0, 1.0) == (max(0, 0.7 - half), min(1, 0.7 + half))
+    close = [training(f"gan-s{i}", seed=i, edit__sharpness=mixed(1.1, 0.5, n)) for i, n in enumerate((15, 14, 13))]
+    row, half = rows_of({"gan": close})["C4"], half / 6
+    assert (row["lo"], row["hi"]) == pytest.approx((0.7 - half, 0.7 + half), abs=1e-9)
+    assert row["verdict"] == "holds"
 
 
 def test_the_same_seed_gives_the_same_rows_and_they_are_json():
@@ -293,22 +322,72 @@ def test_passing_is_strict_where_the_claim_is_and_undefined_does_not_pass():
     assert passes(statistic, "<=", 0.5).tolist() == [1, 1, 0, 0]
 
 
-def test_hierarchical_intervals_cover_the_share_they_estimate():
-    """Numbers drawn with a true share of 60 %; latents tell each number's side without doubt."""
+def test_the_interval_over_trainings_is_students_against_scipy():
+    """n = 2, 3 and 5, also for values far apart and for statistics that are no shares."""
     draw = np.random.default_rng(0)
-    covered = 0
-    for trial in range(200):
-        side = (draw.random(60) < 0.6).astype(float)
-        found = share_of_numbers([lambda w, s=side: np.broadcast_to(s, (len(w), 60))], [8], trial, "t")
-        covered += found.lo <= 0.6 <= found.hi
-    assert 0.90 <= covered / 200 <= 0.99
+    for n in (2, 3, 5):
+        x = draw.normal(3.0, 2.0, n)
+        found = over_trainings(x, lambda t, rows, draw: np.zeros(rows), np.random.default_rng(0))
+        theirs = stats.ttest_1samp(x, 0).confidence_interval(0.95)
+        assert (found.lo, found.hi) == pytest.approx((theirs.low, theirs.high), abs=1e-7)
+        assert found.value == pytest.approx(x.mean())
+        lo, hi = student_interval(x, 0.025 / 6)
+        theirs = stats.ttest_1samp(x, 0).confidence_interval(1 - 0.05 / 6)
+        assert (lo, hi) == pytest.approx((theirs.low, theirs.high), rel=1e-6)
 
 
-def test_resampling_trainings_adds_their_variance():
-    means = np.array([0.0, 1.0, 2.0, 3.0])
-    samples = over_trainings(4, lambda t, rows, draw: np.full(rows, means[t]), np.random.default_rng(0))
-    assert samples.mean() == pytest.approx(1.5, abs=0.06)
-    assert samples.var() == pytest.approx(means.var() / 4, rel=0.15)
+def test_one_training_and_trainings_that_are_all_alike_have_what_latents_leave_open():
+    draws = np.random.default_rng(1).standard_normal((2, 1000))
+    one_of = over_trainings([5.0], lambda t, rows, draw: 5 + draws[0], np.random.default_rng(0))
+    assert (one_of.lo, one_of.hi) == pytest.approx(tuple(5 + np.quantile(draws[0], [0.025, 0.975])))
+    alike = over_trainings([5.0, 5.0], lambda t, rows, draw: 5 + draws[t], np.random.default_rng(0))
+    assert alike.hi - alike.lo == pytest.approx((one_of.hi - one_of.lo) / math.sqrt(2), rel=0.1)
+
+
+def test_trainings_that_all_pass_everything_are_no_certainty():
+    """3 of 3 trainings with 20 of 20 numbers: Wilson says 60 of 60, not 100 % for ever."""
+    tests = [lambda weights: np.ones((len(weights), 20))] * 3
+    found = share_of_numbers(tests, [8, 8, 8], 0, "t")
+    assert (found.value, found.hi) == (1, 1)
+    assert found.lo == pytest.approx(wilson(60, 60)[0])
+    assert 0.9 < found.lo < 0.95
+    alone = share_of_numbers(tests[:1], [8], 0, "t")
+    assert (alone.lo, alone.hi) == (1, 1)
+
+
+def test_mid_interval_of_whole_steps_and_of_a_continuum():
+    """A step whose middle lies outside 2.5 to 97.5 % is left out; of a continuum nothing but the tails is."""
+    steps = np.repeat([0.1, 0.2, 0.3, 0.4], [40, 500, 420, 40])
+    assert mid_interval(steps) == (0.2, 0.3)
+    steps = np.repeat([0.1, 0.2, 0.3, 0.4], [60, 500, 380, 60])
+    assert mid_interval(steps) == (0.1, 0.4)
+    assert mid_interval(np.full(1000, 0.7)) == (0.7, 0.7)
+    x = np.random.default_rng(0).standard_normal(1000)
+    assert mid_interval(x) == pytest.approx(tuple(np.quantile(x, [0.025, 0.975])), abs=0.05)
+    assert mid_interval(np.repeat([0.0, 1.0], [10, 990])) == (1.0, 1.0)
+
+
+def test_intervals_keep_to_their_coverage_in_a_small_simulation():
+    """The committed one is `python -m benchmarks.coverage`; 150 repeats see 95 % as 91 to 98.7 % (3 in 1,000)."""
+    for cell in (Cell(3, sd=0.4), Cell(5, sd=0.1)):
+        assert 0.895 <= coverage(cell, 150)[0] / 150 <= 0.995
+    hits, width = coverage(Cell(1), 60)
+    assert hits >= 52
+    assert width < 0.08  # resampling the numbers too made it 0.19
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "cell",
+    [Cell(1), Cell(1, error=0.1), *(Cell(n, sd=sd) for n in (2, 3, 5) for sd in (0.1, 0.4)), Cell(3), Cell(5)],
+)
+def test_intervals_cover_93_to_97_percent(cell):
+    """1,000 repeats: what covers 95 % is seen from 92.9 to 97.1 % in all but 2 of 1,000 cases."""
+    # Two trainings are often alike, for shares move in whole steps; then the interval is wider than it must be.
+    assert 0.925 <= coverage(cell, 1000)[0] / 1000 <= (0.99 if cell.num_trainings == 2 else 0.975)
+
+
+def test_counts_resample_as_often_as_there_are_things():
     drawn = counts(np.random.default_rng(0), 300, 10)
     assert (drawn.sum(axis=1) == 10).all()
     assert drawn.var() == pytest.approx(0.9, rel=0.1)

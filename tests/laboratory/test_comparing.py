@@ -12,6 +12,7 @@ from ganatomy import files, presets
 from ganatomy.config import resolve
 from ganatomy.errors import RunError
 from ganatomy.laboratory import comparing, groups
+from ganatomy.metrics import comparison
 from ganatomy.training.run import create_run, write_status
 
 FD, KD, PRECISION = "fd10k_test[net]", "kd10k_test[net]", "precision10k_test[net]"
@@ -213,3 +214,44 @@ def test_a_measurement_of_an_older_snapshot_does_not_count(six):
         assert comparing.is_measured(run) is expected
     (run.folder / "measure.json").unlink()
     assert not comparing.is_measured(run)
+
+
+def test_verdicts_of_several_pairs_hold_together_and_what_is_not_compared_is_named(six, tmp_path):
+    """A third group that one pair alone would tell apart from gan; a score that one run lacks; a network that warns."""
+    for seed, fd in enumerate((24.5, 21.4, 24.0)):
+        record = measured(fd, kd=fd / 30, precision=0.5)
+        if seed == 0:
+            record["warnings"] = [{"id": "same_gen", "text": "all the same", "numbers": {"num": 9}}]
+            del record["scores"][KD]
+        write(tmp_path / "third" / f"s{seed}", record, preset="gan-adam", seed=seed)
+    record = compared([six, tmp_path / "third"], tmp_path)
+    json.dumps(record, allow_nan=False)
+    assert record["correction"] == "holm"
+    scores = [pair["scores"][FD] for pair in record["pairs"]]
+    alone = [score["welch"]["p"] for score in scores]
+    assert [score["p_corrected"] for score in scores] == pytest.approx(comparison.holm(alone))
+    assert scores[0]["num_tests"] == 3
+    others = [pair["scores"][PRECISION] for pair in record["pairs"]]
+    assert {score["num_tests"] for score in others if score["p_corrected"] is not None} <= {2, 3}
+    assert record["scores_left_out"] == [{"score": KD, "runs": ["s0"]}]
+    assert [(row["run"], row["id"]) for row in record["warnings"]] == [("s0", "same_gen")]
+    lines = comparing.verdict_lines(record)
+    assert "Holm p" in lines.splitlines()[1]
+    assert "the verdicts on the 3 pairs hold together (Holm's correction)" in lines
+    assert f"Left out: {KD} (not measured of s0)" in lines
+    assert "Note: s0: all the same" in lines
+    pair = compared([six], tmp_path)
+    assert "Holm" not in comparing.verdict_lines(pair)
+    assert pair["pairs"][0]["scores"][FD]["p_corrected"] == pair["pairs"][0]["scores"][FD]["welch"]["p"]
+
+
+def test_a_difference_that_many_pairs_explain_is_not_decided(tmp_path):
+    groups_of = {"gan": (1.0, 1.1, 0.9), "gan-adam": (1.22, 1.3, 1.16), "dcgan": (1.05, 1.15, 0.95)}
+    for preset, fds in groups_of.items():
+        for seed, fd in enumerate(fds):
+            write(tmp_path / "runs" / f"{preset}-s{seed}", measured(fd), preset=preset, seed=seed)
+    pairs = compared([tmp_path / "runs"], tmp_path)["pairs"]
+    found = {(pair["a"], pair["b"]): pair for pair in pairs}
+    told = next(pair for names, pair in found.items() if set(names) == {"gan", "gan-adam"})
+    assert 0.02 < told["scores"][FD]["welch"]["p"] < 0.05
+    assert (told["winner"], told["reason"]["id"]) == (None, "many")

@@ -40,7 +40,8 @@ def test_c6_holds_when_confidence_and_precision_fall():
     ("num_kept", "confident", "verdict", "shown"),
     [
         (16, False, "fails", "precision"),
-        (9, False, "undecided", "precision"),
+        (9, False, "holds", "confidence"),
+        (10, False, "fails", "precision"),
         (0, True, "fails", "confidence"),
         (9, True, "fails", "confidence"),
     ],

@@ -75,7 +75,7 @@ def test_fresh_pictures_are_no_copies(dataset):
         assert sizes == {"num_gen": 300, "num_test": 200, "num_train": 600, "capped": False}
         assert record["closer"] == pytest.approx(0.5, abs=0.08)
         assert record["too_close"] <= record["limit"]
-        assert record["expected"] == pytest.approx((0.01 * 199 + 1) / 201)
+        assert record["expected"] == pytest.approx(3 / 201)  # below the third of 200
     json.dumps(found, allow_nan=False)
 
 
@@ -149,10 +149,10 @@ def test_the_sheet_holds_the_pairs(dataset):
 
 @pytest.mark.parametrize(("num_gen", "num_test"), [(1000, 1000), (200, 50)])
 def test_expected_share_and_limit_by_drawing(num_gen, num_test):
-    """Equal distributions, 2,000 draws: the mean is the expected one, and the limit is passed by fewer than 1 in 50."""
+    """Equal distributions, 2,000 draws: the mean is the expected one, the limit is passed in 1 of 1,000 or fewer."""
     draw = rng.generator(0, "test_expected")
     found = [compare(np.zeros(num_gen, int), draw.random(num_gen), draw.random(num_test)) for _ in range(2000)]
     shares = np.array([each["too_close"] for each in found])
     assert shares.mean() == pytest.approx(found[0]["expected"], abs=4 * shares.std() / np.sqrt(2000))
-    assert (found[0]["limit"] - found[0]["expected"]) / 3 == pytest.approx(shares.std(), rel=0.1)
-    assert (shares > found[0]["limit"]).mean() < 0.02
+    assert (shares > found[0]["limit"]).sum() <= 8  # 2 are expected at most; more than 8 come in 1 of 4,000
+    assert (shares > found[0]["limit"] - 2 / num_gen).sum() > 0  # the limit is no larger than it must be

@@ -47,13 +47,46 @@ def test_a_far_away_set_has_nothing():
     assert prdc(rows(100) + 100.0, rows(100, index=1)) == (0.0, 0.0, 0.0, 0.0)
 
 
-def test_a_set_against_itself_and_the_strict_edge():
-    """Every row is inside its own ball; with k other rows at the same place the ball is empty, for < is strict."""
+def test_a_set_against_itself():
+    """Every row is inside its own ball, and of its k nearest the k-th lies on the edge, outside."""
     real = rows(300)
     found = prdc(real, real)
     assert (found.precision, found.recall, found.coverage) == (1.0, 1.0, 1.0)
-    same = np.zeros((20, 3))
-    assert prdc(same, same) == (0.0, 0.0, 0.0, 0.0)
+    assert found.density == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 37.3])
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_more_than_k_equal_rows_against_themselves(scale, share):
+    """Blank frames: the k-th nearest lies at the same place. By strict `<` alone nothing would be inside."""
+    same = np.tile(scale * rng.generator(4, "test-blank").normal(0, 1, 64), (60, 1))
+    num = round(60 * share)
+    real = np.concatenate([same[:num], rows(60 - num, 64)])
+    found = prdc(real.copy(), real)
+    assert (found.precision, found.recall, found.coverage) == (1.0, 1.0, 1.0)
+    # Of the others' five nearest some are zeros, all at one distance: the edge, outside.
+    assert found.density == pytest.approx(1.0 if scale or share == 1 else 0.6, abs=1e-12)
+    shaken = real * (1 + 3e-7 * rows(60, 64, 5))  # what float32 makes of equal images in other batches
+    assert prdc(shaken, real)[:2] == pytest.approx((1.0, 1.0))
+
+
+def test_rows_beside_a_heap_of_equal_ones_are_outside():
+    heap = np.ones((20, 4))
+    assert prdc(heap + 0.01, heap) == (0.0, 0.0, 0.0, 0.0)
+    mixed = np.concatenate([heap[:5], heap[:5] + 3.0])
+    found = prdc(mixed, heap)
+    assert (found.precision, found.coverage) == (0.5, 1.0)
+    assert found.density == pytest.approx(0.5)
+
+
+def test_exactly_k_equal_rows_make_no_tie():
+    """k equal rows have k - 1 others at their place: the k-th nearest is elsewhere, and the definition holds."""
+    from prdc import compute_prdc
+
+    real = np.concatenate([np.zeros((5, 8)), rows(60) + 1.0])
+    gen = np.concatenate([np.zeros((2, 8)), rows(60, index=3) + 1.0])
+    theirs = compute_prdc(real_features=real, fake_features=gen, nearest_k=5)
+    assert prdc(gen, real)._asdict() == pytest.approx(theirs, rel=1e-6)
 
 
 def test_blocks_change_nothing(monkeypatch):

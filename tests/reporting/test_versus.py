@@ -149,7 +149,15 @@ def test_four_groups(runs, lang, tmp_path):
         "dcgan lr_g=0.0002 batch_size=32",
     ]
     assert all(name in text for name in names)
-    assert words("versus.note.pairs", pairs=6, wrong="0.30") in text
+    assert words("versus.note.holm", pairs=6) in text
+    assert words("versus.together") in text
+    assert words("versus.head.holm") in text
+    record = json.loads((tmp_path / "compare.json").read_text(encoding="utf-8"))
+    del record["correction"]  # an older one, whose pairs were each decided alone
+    (tmp_path / "compare.json").write_text(json.dumps(record), encoding="utf-8")
+    older = whole(ga.report(tmp_path, lang=lang))
+    assert words("versus.note.pairs", pairs=6, wrong="0.30") in older
+    assert words("versus.head.holm") not in older
     assert words("versus.undecided", list="")[:5] in text
     shown = {path.name for path in (tmp_path / "figures").glob("pairs-*")}
     assert len(shown) == 2

@@ -18,9 +18,12 @@ from ..metrics.jackknife import NUM_GROUPS
 from .curve_claims import dcgan_losses, gan_losses
 from .evidence import Evidence
 from .hierarchy import Estimate
-from .noise_claims import NUM_DRAWS, best_prior, small_noise
+from .noise_claims import best_prior, small_noise
 from .number_claims import NUMBER_CLAIMS, about_numbers, destroyed_quality
 from .rows import cannot, decided, new_row, scope
+
+NUM_DRAWS = 20_000
+"""Draws for an interval that comes from standard errors; many, for it lies in the tails."""
 
 
 def decide_claims(recipes: Mapping[str, Sequence[Evidence]], seed: int = 0) -> list[dict[str, Any]]:
@@ -79,7 +82,8 @@ def _score_ratio(gan: Sequence[Evidence], dcgan: Sequence[Evidence], seed: int) 
     trainings = [*gan, *dcgan]
     row = new_row("C13", "gan, dcgan", trainings, "smallest ratio of Frechet distances, GAN / DCGAN", ">=", 2.0)
     num = min(len(gan), len(dcgan))
-    row |= {"num_trainings": num, "scope": scope(num)}
+    # Two of each are too few for the smallest ratio to say something of trainings yet to come.
+    row |= {"num_trainings": num, "scope": scope(num) if num != 2 else "in these trainings"}
     shared = set.intersection(*(set(training.scores) for training in trainings))
     name = next((name for name in sorted(shared) if name.startswith("fd")), None)
     if name is None:

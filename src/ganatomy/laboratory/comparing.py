@@ -15,7 +15,8 @@ from typing import Any
 from .. import files
 from ..config import TrainConfig
 from ..errors import RunError
-from ..metrics.comparison import Better, compare_scores
+from ..metrics.comparison import Better, compare_scores, decide_together
+from ..metrics.left_out import warnings_of
 from ..training.run import Run
 from .groups import NOT_THE_RECIPE, Found, Group, recipe
 
@@ -99,9 +100,24 @@ def compare_groups(found: Found, *, out: Path, command: str) -> dict[str, Any]:
         },
         "groups": [_group_record(group, names, measured, out) for group in found.groups],
         "differences": config_differences(found.groups),
-        "pairs": [_pair_record(a, b, names, main, measured) for a, b in itertools.combinations(found.groups, 2)],
+        "correction": "holm",
+        "pairs": _pair_records(found.groups, names, main, measured),
         "left_out": list(found.left_out),
+        "scores_left_out": _scores_left_out(found.runs, names, measured),
+        "warnings": _warnings(found.runs, measured),
     }
+
+
+def _scores_left_out(runs: Sequence[Run], names: Sequence[str], measured: Measured) -> list[dict[str, Any]]:
+    """Return the scores that some runs have and others lack, which are not compared: `score`, `runs` that lack it."""
+    tables = {run.name: _scores(measured[run.folder]) for run in runs}
+    others = dict.fromkeys(name for table in tables.values() for name in table if name not in names)
+    return [{"score": name, "runs": [run for run, table in tables.items() if name not in table]} for name in others]
+
+
+def _warnings(runs: Sequence[Run], measured: Measured) -> list[dict[str, Any]]:
+    """Return what the measurements warn of, with the run's name: `run`, and what `metrics.left_out.warning` has."""
+    return [{"run": run.name, **entry} for run in runs for entry in warnings_of(measured[run.folder])]
 
 
 def _floor(measured: Measured, name: str) -> float | None:
@@ -153,24 +169,54 @@ def config_differences(groups: Sequence[Group]) -> list[dict[str, Any]]:
     ]
 
 
-def _pair_record(a: Group, b: Group, names: Sequence[str], main: str, measured: Measured) -> dict[str, Any]:
-    scores = {
-        name: compare_scores(
-            _values(a, name, measured), _values(b, name, measured),
-            better=BETTER[score_kind(name)], is_distance=score_kind(name) in DISTANCES,
-        )
-        for name in names
-    }  # fmt: skip
+def _pair_records(groups: Sequence[Group], names: Sequence[str], main: str, measured: Measured) -> list[dict[str, Any]]:
+    """Return every pair of groups with every score, the verdicts corrected over the pairs.
+
+    The main score decides: its verdicts hold together over all pairs. Those of the other scores hold together over all
+    pairs and all of them.
+    """
+    pairs = list(itertools.combinations(groups, 2))
+    tables = [{name: _compared(a, b, name, measured) for name in names} for a, b in pairs]
+    for family in ([main], [name for name in names if name != main]):
+        keys = [(table, name) for table in tables for name in family]
+        for (table, name), record in zip(keys, decide_together([table[name] for table, name in keys])):
+            table[name] = record
+    return [_pair_record(a, b, table, main) for (a, b), table in zip(pairs, tables)]
+
+
+def _compared(a: Group, b: Group, name: str, measured: Measured) -> dict[str, Any]:
+    kind = score_kind(name)
+    values = (_values(group, name, measured) for group in (a, b))
+    return compare_scores(*values, better=BETTER[kind], is_distance=kind in DISTANCES)
+
+
+def _pair_record(a: Group, b: Group, scores: dict[str, dict[str, Any]], main: str) -> dict[str, Any]:
     verdict, reason = scores[main]["verdict"], scores[main]["reason"]
     winner = {"A better": a.name, "B better": b.name}.get(verdict)
     return {"a": a.name, "b": b.name, "verdict": verdict, "winner": winner, "reason": reason, "scores": scores}
 
 
 def verdict_lines(record: dict[str, Any]) -> str:
-    """Return the verdicts on the main score as a plain table, with reasons and notes below."""
-    main = record["main"]
+    """Return the verdicts on the main score as a plain table, with reasons and notes below.
+
+    With several pairs there is a column of Holm's p, by which they are decided together.
+    """
+    main, are_many = record["main"], len(record["pairs"]) > 1
+    holm = ("Holm p",) if are_many else ()
     rows: list[tuple[str, ...]] = [
-        ("A", "B", "trainings", "mean A", "mean B", "B / A", "95 % interval", "Welch p", "permutation p", "verdict")
+        (
+            "A",
+            "B",
+            "trainings",
+            "mean A",
+            "mean B",
+            "B / A",
+            "95 % interval",
+            "Welch p",
+            *holm,
+            "permutation p",
+            "verdict",
+        )
     ]
     remarks: dict[str, None] = {}
     for pair in record["pairs"]:
@@ -181,7 +227,8 @@ def verdict_lines(record: dict[str, Any]) -> str:
             (
                 pair["a"], pair["b"], f"{score['num_a']}, {score['num_b']}", f"{score['mean_a']:.4g}",
                 f"{score['mean_b']:.4g}", f"{ratio['value']:.3g}", _interval(ratio),
-                f"{score['welch']['p']:.2g}" if score["welch"] else "-", f"{shuffled['p']:.2g}" if shuffled else "-",
+                _p(score["welch"] and score["welch"]["p"]), *([_p(score["p_corrected"])] if are_many else []),
+                _p(shuffled and shuffled["p"]),
                 f"{pair['winner']} is better" if pair["winner"] else pair["verdict"],
             )
         )  # fmt: skip
@@ -194,7 +241,26 @@ def verdict_lines(record: dict[str, Any]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     means = "geometric means" if record["pairs"][0]["scores"][main]["scale"] == "log" else "means"
     head = f"{main}, {record['scores'][main]['better']} is better; {means} over the trainings"
+    remarks |= dict.fromkeys(_more_remarks(record))
     return "\n".join([head, *lines, *remarks])
+
+
+def _more_remarks(record: dict[str, Any]) -> list[str]:
+    """Return what holds for all pairs: how verdicts hold together, scores that were left out, warnings of runs."""
+    num, told = len(record["pairs"]), []
+    if num > 1:
+        told.append(
+            f"Note: the verdicts on the {num} pairs hold together (Holm's correction): if no groups differed, any of "
+            "them would be decided in at most 5 % of cases. Intervals are of each pair alone."
+        )
+    told += [
+        f"Left out: {row['score']} (not measured of {', '.join(row['runs'])})" for row in record["scores_left_out"]
+    ]
+    return told + [f"Note: {row['run']}: {row['text']}" for row in record["warnings"]]
+
+
+def _p(p: float | None) -> str:
+    return "-" if p is None else f"{p:.2g}"
 
 
 def _interval(ratio: dict[str, float | None]) -> str:

@@ -81,14 +81,13 @@ def block_indices(draw: np.random.Generator, num_rows: int, num: int) -> np.ndar
 def estimate(
     trainings: Sequence[Curves], statistic: Callable[[Curves, np.ndarray, np.ndarray], Array], seed: int, purpose: str
 ) -> Estimate:
-    """Return a statistic of the curves averaged over trainings, with its interval over trainings and blocks."""
+    """Return a statistic of the curves averaged over trainings, with its interval: of one training over blocks."""
     whole = [np.arange(fifth(curves))[None] for curves in trainings]
-    value = float(np.mean([statistic(curves, rows, rows)[0] for curves, rows in zip(trainings, whole)]))
+    values = [float(statistic(curves, rows, rows)[0]) for curves, rows in zip(trainings, whole)]
 
     def one(training: int, num_rows: int, draw: np.random.Generator) -> Array:
         curves = trainings[training]
         n = fifth(curves)
         return statistic(curves, block_indices(draw, num_rows, n), block_indices(draw, num_rows, n))
 
-    draw = rng.generator(seed, f"curves-{purpose}")
-    return Estimate.of(value, over_trainings(len(trainings), one, draw))
+    return over_trainings(values, one, rng.generator(seed, f"curves-{purpose}"))

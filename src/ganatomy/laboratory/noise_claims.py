@@ -11,13 +11,12 @@ import numpy as np
 from .. import rng
 from ..latent.intervals import Array
 from ..latent.priors import PRIORS, SMALL_NAME
+from ..metrics.comparison import student_quantile
 from ..metrics.jackknife import NUM_GROUPS
 from .evidence import Evidence
-from .hierarchy import Estimate, counts, decide, over_trainings
+from .hierarchy import TAIL, Estimate, counts, decide, over_trainings, student_interval
 from .rows import cannot, decided, new_row
 
-NUM_DRAWS = 20_000
-"""Draws for intervals that come from standard errors; many, since some lie far out in the tails."""
 OTHERS = tuple(name for name in PRIORS if name != "normal")
 WORTH = ("value", "kernel", "precision", "recall")
 """What small noise and the training's are compared by, beside diversity; `value` is the Frechet distance."""
@@ -45,11 +44,11 @@ def small_noise(recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[s
         result: Array = (weights @ small) / (weights @ normal)
         return result
 
-    value = float(np.mean([small.mean() / normal.mean() for small, normal in distances]))
-    samples = over_trainings(len(trainings), one, rng.generator(seed, f"claim-C9-{recipe}"))
+    values = [float(small.mean() / normal.mean()) for small, normal in distances]
+    found = over_trainings(values, one, rng.generator(seed, f"claim-C9-{recipe}"))
     worth = _worth(trainings)
     more = {"worth": worth} if worth else {}
-    return decided(row, Estimate.of(value, samples), num_pairs=[len(normal) for _, normal in distances], **more)
+    return decided(row, found, num_pairs=[len(normal) for _, normal in distances], **more)
 
 
 def _worth(trainings: Sequence[Evidence]) -> dict[str, dict[str, float]] | None:
@@ -71,44 +70,43 @@ def _worth(trainings: Sequence[Evidence]) -> dict[str, dict[str, float]] | None:
 def best_prior(recipe: str, trainings: Sequence[Evidence], seed: int) -> dict[str, Any]:
     """C10: the training's distribution against every other one, by differences on paired latents.
 
-    Each difference's interval comes from its jackknife standard error with Student's t (groups - 1 degrees of
-    freedom), and from the trainings where there are several. The six intervals hold together (Bonferroni: each at
-    1 - 0.05 / 6), so the claim holds only if N(0, I) beats every other noise, and fails only if some other beats it.
+    Each difference's interval is Student's t: of one training with its jackknife standard error (groups - 1 degrees of
+    freedom), of several with the spread of the trainings' own differences. The six intervals hold together (Bonferroni:
+    each at 1 - 0.05 / 6), so the claim holds only if N(0, I) beats every other noise, and fails only if some other
+    beats it.
 
     The Frechet distance decides. `kernel` puts the kernel distance to the same test, with its own verdict, and counts
     the pairs of distributions that both distances put in the same order.
     """
+    del seed  # these intervals have closed forms
     row = new_row("C10", recipe, trainings, "smallest Frechet distance of another noise - that of N(0, I)", ">", 0.0)
     tables = [training.record.get("priors", {}).get("frechet") for training in trainings]
     for training, table in zip(trainings, tables):
         if not table:
             return cannot(row, f"no Frechet distances of other noise were measured for {training.name}.")
     by_prior = [{entry["prior"]: entry for entry in table} for table in tables if table]
-    estimate, found = _nearest(by_prior, "", rng.generator(seed, f"claim-C10-{recipe}"))
+    estimate, found = _nearest(by_prior, "")
     normal = float(np.mean([table["normal"]["value"] for table in by_prior]))
     more: dict[str, Any] = {"num_img": [training.record["priors"]["num_img"] for training in trainings]}
     if all("kernel" in table["normal"] for table in by_prior):
-        kernel, of_kernel = _nearest(by_prior, "kernel_", rng.generator(seed, f"claim-C10-kernel-{recipe}"))
+        kernel, of_kernel = _nearest(by_prior, "kernel_")
         of_kernel |= {"value": kernel.value, "lo": kernel.lo, "hi": kernel.hi}
         more["kernel"] = of_kernel | {"verdict": decide(kernel, row["side"], row["threshold"])} | _agreement(by_prior)
     return decided(row, estimate, normal=normal, **found, **more)
 
 
-def _nearest(
-    by_prior: Sequence[dict[str, dict[str, Any]]], kind: str, draw: np.random.Generator
-) -> tuple[Estimate, dict[str, Any]]:
+def _nearest(by_prior: Sequence[dict[str, dict[str, Any]]], kind: str) -> tuple[Estimate, dict[str, Any]]:
     """Return the smallest difference to N(0, I), and {nearest, differences}; `kind` begins the distance's keys."""
     difference, se = (
         np.array([[table[name][f"{kind}{key}"] for name in OTHERS] for table in by_prior])
         for key in ("difference", "difference_se")
     )
-    num = len(by_prior)
-    picked = draw.integers(num, size=(NUM_DRAWS, num))
-    noise = draw.standard_t(NUM_GROUPS - 1, size=(NUM_DRAWS, num, len(OTHERS)))
-    samples = (difference[picked] + se[picked] * noise).mean(axis=1)
-    tail = 0.025 / len(OTHERS)
-    lo, hi = np.quantile(samples, [tail, 1 - tail], axis=0)
+    tail = TAIL / len(OTHERS)
+    found = [student_interval(each, tail) if len(by_prior) > 1 else None for each in difference.T]
+    error = student_quantile(1 - tail, NUM_GROUPS - 1) * np.sqrt((se**2).sum(axis=0)) / len(by_prior)
     mean = difference.mean(axis=0)
+    ends = [given or (mean[i] - error[i], mean[i] + error[i]) for i, given in enumerate(found)]
+    lo, hi = (np.array(side, np.float64) for side in zip(*ends))
     # The smallest difference lies between the smallest lower and the smallest upper bound of all of them.
     nearest = int(mean.argmin())
     table = [

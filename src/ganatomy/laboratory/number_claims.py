@@ -1,7 +1,7 @@
 """Claims about all latent numbers (C1, C3 to C8): the share of them on which an edit does what the source says.
 
-The statistic of a number is computed from its latents, the share over the numbers; the hierarchical bootstrap
-resamples both, and the trainings. A number whose statistic is not defined (all its images constant, say) does not
+The statistic of a number is computed from its latents, the share over all numbers; how its interval is made says
+`hierarchy`. A number whose statistic is not defined (all its images constant, say) does not
 pass, and is counted.
 """
 

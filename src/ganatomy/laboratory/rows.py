@@ -10,8 +10,8 @@ from .hierarchy import Estimate, Side, decide
 
 
 def scope(num_trainings: int) -> str:
-    """Return what a verdict speaks of: one run, some runs, or (three trainings and more) the recipe."""
-    return "for this recipe" if num_trainings >= 3 else "in these runs" if num_trainings == 2 else "in this run"
+    """Return what a verdict speaks of: the one training that was measured, or the recipe that several came from."""
+    return "for this recipe" if num_trainings > 1 else "in this training"
 
 
 def new_row(

@@ -8,6 +8,8 @@ from typing import Any
 
 from .. import files
 from ..errors import RunError
+from ..metrics.left_out import left_out
+from ..metrics.left_out import lines as left_out_lines
 from ..training.replicates import RunGroup, state_of
 from ..training.run import Run
 
@@ -41,7 +43,14 @@ def group_record(group: RunGroup, records: Sequence[Record], suffix: str = "") -
         {"run": record["run"], "nimg": record["nimg"], "scores": {name: record["scores"][name] for name in shared}}
         for record in records
     ]
-    result = {"group": group.name, "num": len(records), "main": main, "scores": scores, "runs": runs}
+    others = dict.fromkeys(name for record in records for name in record["scores"] if name not in shared)
+    missing = [
+        left_out(name, "not_shared", runs=[str(each["run"]) for each in records if name not in each["scores"]])
+        for name in others
+    ]
+    result = {
+        "group": group.name, "num": len(records), "main": main, "scores": scores, "runs": runs, "left_out": missing,
+    }  # fmt: skip
     files.write_json(group.folder / f"measure{suffix}.json", result)
     return result
 
@@ -59,7 +68,11 @@ def _over_trainings(scores: Sequence[Record]) -> Record:
 
 
 def group_lines(record: Record) -> str:
-    """Return mean and spread over trainings of the main score in a line."""
+    """Return mean and spread over trainings of the main score in a line, and below it what not all trainings have."""
+    return "\n".join([_main_line(record), *left_out_lines(record)])
+
+
+def _main_line(record: Record) -> str:
     name = record["main"]
     if name is None:
         return f"{record['group']}: the runs share no Frechet distance"

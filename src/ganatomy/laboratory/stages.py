@@ -22,7 +22,7 @@ from ..latent import dissection
 from ..latent.dissection import DissectConfig
 from ..latent.lens import Lens, Subject
 from ..latent.real import NUM_REAL, RealImages
-from ..metrics import evaluate
+from ..metrics import evaluate, left_out
 from ..metrics.features import features_for, features_named
 from ..metrics.health import RECORD_NAME
 from ..metrics.network import FeatureNetwork
@@ -99,12 +99,16 @@ def measure_lines(record: dict[str, Any]) -> str:
         lines.append(f"  classes under {record['classes']['share_min']:.0%} of the samples: {missing}")
         lines.append(f"  median confidence: {record['confidence']['median']:.3f}")
     for kind, found in (record.get("memorisation") or {}).items():
+        limit = "too few to tell" if found.get("limit") is None else f"by chance up to {found['limit']:.1%}"
+        if found.get("untold") == "same_copies":
+            limit = "cannot tell"
         lines.append(
             f"  copies, in {kind}: {found['too_close']:.1%} of {found['num_gen']:,} images are nearer to a training "
             f"image than 99% of {found['num_test']:,} test images are ({found['num_train']:,} training images; "
-            f"fresh real images: about {found['expected']:.1%}, by chance up to {found['limit']:.1%})"
+            f"fresh real images: about {found['expected']:.1%}, {limit})"
         )
-    return "\n".join([*lines, *([f"  {record['message']}"] if record.get("message") else [])])
+    lines += [f"  {record['message']}"] if record.get("message") else []
+    return "\n".join([*lines, *left_out.lines(record)])
 
 
 def dissect_run(

@@ -15,11 +15,15 @@ import torch
 from torch import Tensor
 
 from ..metrics.moments import Moments
+from ..metrics.neighbours import open_ties
 
 NUM_REAL = 5000
 """Real images whose neighbourhoods are used, at most: the first of the test images."""
 BLOCK_VALUES = 2**20
 """Distances held at once (4 MB), so that they stay in the processor's cache."""
+
+ROUNDED, TINY = 4e-6, 1e-30
+"""What float32 may round away of a squared distance, relative to the squares that it is the difference of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +49,12 @@ class RealImages:
         About their mean the numbers are smaller, and so is what float32 rounds away.
         """
         exact = self.features.astype(np.float64)
+        radii, is_tied = open_ties(exact, self.radii)
         centre = exact.mean(axis=0)
         exact -= centre
-        offset = self.radii - np.einsum("mf,mf->m", exact, exact)
+        squares = np.einsum("mf,mf->m", exact, exact)
+        # Balls around more than k equal images have no width but what float32 rounds away.
+        offset = np.where(is_tied, radii + ROUNDED * squares + TINY, radii) - squares
         return centre, *(torch.from_numpy(array.astype(np.float32)) for array in (exact.T, offset))
 
     def hold(self, features: np.ndarray) -> np.ndarray:

@@ -23,13 +23,15 @@ from ..models.generate import generate
 from ..progress import Progress
 from . import modes
 from .bias import bias_curve
-from .features import cannot_train, trained_for
+from .features import cannot_train, network_warnings, passed_over, trained_for
 from .frechet import frechet
 from .jackknife import NUM_GROUPS, jackknife_se, leave_out_scores
+from .left_out import left_out, warning
 from .memorisation import memory_record
 from .memory_reference import MemoryReference
 from .moments import Moments, moments_of
 from .near import count_name, near_scores
+from .neighbours import tied
 from .network import FeatureNetwork
 from .prdc import K
 from .reference import Reference
@@ -38,6 +40,10 @@ from .splits import Split, real_features, real_images
 NUM_GEN = 10_000
 NUM_MEMORY = 1000
 """Generated images whose nearest training images are looked for, unless another number is asked for."""
+MIN_BIAS = 20
+"""Generated images that the line through distances at several numbers needs."""
+SAME = 1e-5
+"""Spread of features, relative to their mean, below which images look the same to a network: rounding alone."""
 CHUNK_NIMG = 1000
 """Images between two progress records."""
 
@@ -90,7 +96,8 @@ def measure(
     """Yield `Progress` in generated images, then the result.
 
     G must be in eval mode. The result has the keys of `measure.json` without `run` and `nimg`: `features`,
-    `seed`, `scores`, `classes`, `confidence`, `memorisation` and `message` (None, or in words what was not measured).
+    `seed`, `scores`, `classes`, `confidence`, `memorisation`, `message` (None, or in words why classes were not
+    measured), and `left_out` and `warnings`, see `metrics.left_out`.
     Scores hold the mean over the sets, all `values` and the noise of one set, `spread`: their sample standard
     deviation, or for a single set its jackknife standard error (`spread_by` says which; None for fewer than 20 images);
     classes and confidence are those of the first set, and None with a network that does not know the data's classes.
@@ -124,12 +131,14 @@ def measure(
     near_sets, num_near = sizes.get("near") or (num_sets, num_gen)
     near_rows = [each.features[:num_near] for each in sets[:near_sets]]
     scores = {score_name(features, num_gen): _frechet_score([each.features for each in sets], dataset, features)}
+    real = Reference(dataset, features, num_near, k)
+    near, missing = near_scores(near_rows, real, features.name)
     has_classes = _knows_classes(features, dataset)
-    yield {
+    record: dict[str, Any] = {
         "features": {"name": features.name, "sha256": features.sha256, "test_accuracy": features.test_accuracy},
         "seed": seed,
-        "scores": scores | near_scores(near_rows, Reference(dataset, features, num_near, k), features.name),
-        "bias": bias_curve(first.features, reference) if num_gen >= 20 else None,
+        "scores": scores | near,
+        "bias": bias_curve(first.features, reference) if num_gen >= MIN_BIAS else None,
         "classes": _classes(features, first.probabilities, dataset) if has_classes else None,
         "confidence": modes.confidence_summary(first.probabilities) if has_classes else None,
         "memorisation": memory_record(
@@ -137,6 +146,9 @@ def measure(
         ) if memory else None,
         "message": None if has_classes else _no_classes(dataset, features),
     }  # fmt: skip
+    record["left_out"] = _left_out(record, dataset) + missing
+    record["warnings"] = _warnings(sets, dataset, real) + network_warnings(dataset, features)
+    yield record
 
 
 def pair_sheet(
@@ -226,6 +238,43 @@ def _knows_classes(features: FeatureNetwork, dataset: Dataset) -> bool:
     return bool(features.class_names) and dataset.class_names in ((), tuple(features.class_names))
 
 
+def _left_out(record: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]]:
+    """Return what the record lacks beside kernel distance and neighbourhoods, with the reasons."""
+    (name, score), *_ = record["scores"].items()
+    sizes = {"num_gen": score["num_gen"], "num_real": score["num_real"]}
+    found = []
+    if score["spread"] is None:
+        found.append(left_out(name, "few_error", "error", least=2 * NUM_GROUPS, **sizes))
+    if record["bias"] is None:
+        found.append(left_out("bias", "few_line", least=MIN_BIAS, **sizes))
+    if record["classes"] and record["classes"]["kl"] is None:
+        is_labelled = bool(dataset.class_names) and dataset.test.labels is not None
+        found.append(left_out("kl", "new_class" if is_labelled else "no_labels"))
+    for kind, copies in (record["memorisation"] or {}).items():
+        if copies["untold"]:
+            about = {"num_test": copies["num_test"], "num_gen": copies["num_gen"], "limit": copies["reach"]}
+            found.append(left_out(f"copies, in {kind}", copies["untold"], **about))
+    return found
+
+
+def _warnings(sets: list[_Sampled], dataset: Dataset, real: Reference) -> list[dict[str, Any]]:
+    """Return what has to be known of the pictures to read the scores: whether all or many look the same."""
+    found = []
+    if all(_look_the_same(moments_of(each.features)) for each in sets):
+        found.append(warning("same_gen", num=sum(len(each.features) for each in sets)))
+    num_tied = int(tied(real.features, real.radii).sum()) if len(real.radii) else 0
+    if _look_the_same(moments_of(real.features)):
+        found.append(warning("same_real", num=real.num))
+    elif num_tied:
+        found.append(warning("ties", num=num_tied, total=real.num, k=real.k))
+    return found
+
+
+def _look_the_same(seen: Moments) -> bool:
+    """Whether images have equal features but for rounding, which depends on how many are looked at together."""
+    return float(np.trace(seen.covariance)) <= SAME**2 * float(seen.mean @ seen.mean)
+
+
 def _no_classes(dataset: Dataset, features: FeatureNetwork) -> str:
     if features.class_names:
         return (
@@ -233,7 +282,9 @@ def _no_classes(dataset: Dataset, features: FeatureNetwork) -> str:
             f"than {dataset.name} has."
         )
     start = f"classes and confidence were not measured, for the feature network {features.name} knows no classes"
-    own = trained_for(dataset)
+    own, weak = trained_for(dataset), passed_over(dataset)
+    if weak:
+        return f"{start}; {weak['name']}, trained on {dataset.name}, knows too little of them to be asked."
     if own:
         return f"{start}; {own.name}, the network of {dataset.name}, knows them: measure with it."
     reason = cannot_train(dataset)
@@ -251,4 +302,6 @@ def _nothing_measured(dataset: Dataset, seed: int) -> dict[str, Any]:
         "confidence": None,
         "memorisation": None,
         "message": f"no feature network is known for the data set {dataset.name}, so its generator was not scored.",
+        "left_out": [],
+        "warnings": [],
     }

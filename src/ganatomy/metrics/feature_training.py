@@ -40,6 +40,7 @@ from .features import (
     moments_file,
     own_folder,
 )
+from .knowledge import knowledge, of_card
 from .splits import Split
 
 OWN_NIMG = 300_000
@@ -129,6 +130,7 @@ def train_features(
         card = find_own(dataset, folder)
         if card and _is_same(card, job):
             say(f"{card['name']} in {folder} was trained with these settings; nothing is left to do.")
+            _judge(card, dataset, folder, say)
             yield card
             return
         for step in train_network(dataset, job, folder, say=say, should_stop=should_stop):
@@ -140,9 +142,23 @@ def train_features(
                 files.remove_files(folder / f"{card['name']}{end}" for end in (".json", ".safetensors"))
                 files.remove_files([folder / moments_file(card["name"])])
             clear(folder)
-            if features_for(dataset).name != step.card["name"] and folder == own_folder(dataset):
-                say(f"{features_for(dataset).name} is the shipped network for exactly these data and stays in use.")
+            _judge(step.card, dataset, folder, say)
             yield files.read_json(folder / f"{step.card['name']}.json")
+
+
+def _judge(card: dict[str, Any], dataset: Dataset, folder: Path, say: Callable[[str], None]) -> None:
+    """Say what a finished network is not used for: it knows too little, or a shipped one stays in use."""
+    known = of_card(card, dataset)
+    used = features_for(dataset).name if folder == own_folder(dataset) else card["name"]
+    if not known.is_enough:
+        say(
+            f"warning: {card['name']} gets {known.accuracy:.1%} of {known.num:,} held-out images right; chance gets "
+            f"{known.chance:.1%}, and at least {known.least:.1%}, beyond luck, is wanted of a network that judges. So "
+            f"it is not used unless it is asked for by name (--features {card['name']}); "
+            f"{used} looks at these data. More images for each class, or more epochs, may help."
+        )
+    elif used != card["name"]:
+        say(f"{used} is the shipped network for exactly these data and stays in use.")
 
 
 def own_recipe(dataset: Dataset, num_epochs: int | None = None, flip: bool = False) -> FeatureRecipe:
@@ -304,7 +320,8 @@ def _finished(dataset: Dataset, job: Job, state: FeatureState, num_threads: int,
         "sha256": sha256,
         **(job.about or {}),
         **describe(net, dataset),
-        "validation": score(net, held_out),
+        "validation": (validation := score(net, held_out)),
+        "held_out": knowledge(validation["accuracy"], held_out.labels, len(dataset.class_names)).to_dict(),
         "test": tested,
         "recipe": asdict(job.recipe),
         "seed": job.seed,

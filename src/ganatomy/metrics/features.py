@@ -24,6 +24,8 @@ from ..datasets import catalog
 from ..datasets.store import Dataset
 from ..errors import ConfigError, DataError, unknown
 from .classifier import Classifier, ClassNetwork
+from .knowledge import of_card
+from .left_out import warning
 from .moments import Moments
 from .network import FeatureNetwork, check_network
 from .plain_classifier import PlainClassifier
@@ -170,7 +172,7 @@ def _load_own(name: str, folder: Path) -> TrainedNetwork:
 
 def features_for(dataset: Dataset) -> FeatureNetwork:
     """Return the network that looks at a data set: the shipped one for exactly these data, else one that was trained
-    on exactly these data on this machine, else the fixed random one.
+    on exactly these data on this machine and knows enough of them, else the fixed random one.
 
     A damaged file of a network that should be used is a `GanatomyError`, never a reason to take another one.
     """
@@ -178,13 +180,36 @@ def features_for(dataset: Dataset) -> FeatureNetwork:
 
 
 def trained_for(dataset: Dataset) -> TrainedNetwork | None:
-    """Return the network that was trained on exactly these data, None where there is none."""
-    shipped = NETWORK_OF_DATA.get(dataset.name)
-    if shipped and _is_for(read_card(shipped), dataset):
+    """Return the network that was trained on exactly these data and knows enough of them, None where there is none."""
+    if shipped := _shipped_for(dataset):
         return load_features(shipped)
     folder = own_folder(dataset)
     own = find_own(dataset, folder)
-    return _load_own(str(own["name"]), folder) if own else None
+    return _load_own(str(own["name"]), folder) if own and of_card(own, dataset).is_enough else None
+
+
+def passed_over(dataset: Dataset) -> dict[str, Any] | None:
+    """Return the card of the network that was trained on exactly these data but knows too little of them, or None."""
+    own = None if _shipped_for(dataset) else find_own(dataset, own_folder(dataset))
+    return own if own and not of_card(own, dataset).is_enough else None
+
+
+def _shipped_for(dataset: Dataset) -> str | None:
+    shipped = NETWORK_OF_DATA.get(dataset.name)
+    return shipped if shipped and _is_for(read_card(shipped), dataset) else None
+
+
+def network_warnings(dataset: Dataset, network: FeatureNetwork) -> list[dict[str, Any]]:
+    """Return what a measurement must say of its network: that it knows little, or that one was passed over for that."""
+    card = find_own(dataset, own_folder(dataset))
+    known = of_card(card, dataset) if card else None
+    if card is None or known is None or known.is_enough:
+        return []
+    about = {"network": card["name"], "accuracy": known.accuracy, "num": known.num, "least_share": known.least}
+    if network.name == card["name"]:
+        return [warning("weak_network", **about)]
+    is_instead = passed_over(dataset) is not None and network.name == features_for(dataset).name
+    return [warning("weak_passed", instead=network.name, **about)] if is_instead else []
 
 
 def features_named(given: str | FeatureNetwork, dataset: Dataset) -> FeatureNetwork:
@@ -223,6 +248,9 @@ def features_reason(dataset: Dataset) -> str:
         return f"{name}: this project's network for these data."
     if name.startswith(OWN):
         return f"{name}: trained on these data by `ganatomy features train`."
+    weak = network_warnings(dataset, features_for(dataset))
+    if weak:
+        return f"{name}: fixed random features; {weak[0]['text']}."
     reason = cannot_train(dataset)
     if reason:
         return f"{name}: fixed random features, since no network can be trained: {reason}."

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .jackknife import NUM_GROUPS
 from .kernel import kernel_distance
+from .left_out import left_out
 from .prdc import K, Prdc, prdc
 from .reference import Reference
 
@@ -17,15 +19,19 @@ def count_name(num: int) -> str:
     return f"{num // 1000}k" if num % 1000 == 0 else str(num)
 
 
-def near_scores(sets: Sequence[np.ndarray], real: Reference, network: str) -> dict[str, dict[str, Any]]:
-    """Return the scores of feature sets [N, F] against the reference, by name, as in `measure.json`.
+Scores = dict[str, dict[str, Any]]
+
+
+def near_scores(sets: Sequence[np.ndarray], real: Reference, network: str) -> tuple[Scores, list[dict[str, Any]]]:
+    """Return the scores of feature sets [N, F] against the reference, by name, as in `measure.json`; what was left out.
 
     Each set stands alone; values are means over the sets. The floor is the same score of held-out real images. Scores
-    that the number of images does not allow (neighbourhoods need more than k) are left out. Another k than 5 stands in
-    the names: `precision10k_k3_test[...]`.
+    that the number of images does not allow (neighbourhoods need more than k) are left out, and so are floors and
+    errors; the second list names them with the reason. Another k than 5 stands in the names:
+    `precision10k_k3_test[...]`.
     """
     if not sets:
-        return {}
+        return {}, []
     num = len(sets[0])
     about = {
         "num_gen": num, "num_real": real.num, "num_floor": real.num_floor, "split": "test", "num_sets": len(sets),
@@ -38,13 +44,23 @@ def near_scores(sets: Sequence[np.ndarray], real: Reference, network: str) -> di
     values = [each.value for each in kernels]
     noise = (_sd(values), "sample sets") if len(sets) > 1 else (kernels[0].se, "jackknife")
     scores = {name("kd"): _score(values, real.kernel_floor, noise, about)}
-    if min(num, real.num) > real.k:
+    missing = []
+    if real.kernel_floor is None:
+        missing.append(left_out(name("kd"), "few_floor", "floor", least=1, num_floor=real.num_floor))
+    if noise[0] is None:
+        missing.append(left_out(name("kd"), "few_error", "error", least=2 * NUM_GROUPS, num_gen=num, num_real=real.num))
+    near = [name(field, real.k) for field in Prdc._fields]
+    if min(num, real.num) <= real.k:
+        missing += [left_out(each, "few_neighbours", k=real.k, num_gen=num, num_real=real.num) for each in near]
+    else:
+        if real.prdc_floor is None:
+            missing += [left_out(each, "few_floor", "floor", least=real.k, num_floor=real.num_floor) for each in near]
         found = [prdc(rows, real.features, real.k, real.radii) for rows in sets]
         for i, field in enumerate(Prdc._fields):
             values = [each[i] for each in found]
             floor = real.prdc_floor[i] if real.prdc_floor else None
             scores[name(field, real.k)] = _score(values, floor, (_sd(values), "sample sets"), about) | {"k": real.k}
-    return scores
+    return scores, missing
 
 
 def _score(

@@ -19,6 +19,10 @@ BLOCK_VALUES = 2**24
 """Distances held at once (128 MB)."""
 SEARCH_VALUES, SEARCH_ROWS = 2**25, 8192
 """Values of rows held at once in a search (128 MB), and most rows."""
+SAME = 1e-5
+"""Distance, relative to the size of a row, up to which two rows are at one place."""
+TINY = 1e-300
+"""What is above 0 where the rows are 0 themselves."""
 
 
 def squared_blocks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -45,6 +49,28 @@ def squared_radii(features: np.ndarray, k: int) -> np.ndarray:
         block[np.arange(len(block)), np.arange(part.start, part.stop)] = -1.0  # itself comes first
         radii[part] = np.partition(block, k, axis=1)[:, k]
     return radii
+
+
+def tied(features: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Return which rows [N, F] have k others at their own place, by their squared radii [N]: bool [N].
+
+    Features of equal images differ by rounding, so a distance of 1e-5 of a row's size is none.
+    """
+    found: np.ndarray = radii <= SAME**2 * np.einsum("nf,nf->n", features, features, dtype=np.float64)
+    return found
+
+
+def open_ties(features: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return squared radii [N] of rows [N, F] that a row at the same place lies inside of, and which rows are `tied`.
+
+    A ball of radius 0 is empty for strict `<`, even for what lies at its centre; such radii become just large enough
+    to hold it. All others stay as they are.
+    """
+    is_tied = tied(features, radii)
+    if not is_tied.any():
+        return radii, is_tied
+    size = np.einsum("nf,nf->n", features, features, dtype=np.float64)
+    return np.where(is_tied, 4 * SAME**2 * size + TINY, radii), is_tied
 
 
 def nearest(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .checks import check_pair
-from .neighbours import squared_blocks, squared_radii
+from .neighbours import open_ties, squared_blocks, squared_radii
 
 K = 5
 
@@ -42,14 +42,17 @@ def prdc(gen: np.ndarray, real: np.ndarray, k: int = K, real_radii: np.ndarray |
     gen, real = check_pair(gen, real, min_rows=k + 1)
     gen_radii = squared_radii(gen, k)
     real_radii = squared_radii(real, k) if real_radii is None else real_radii
+    gen_radii, _ = open_ties(gen, gen_radii)
+    real_radii, is_tied = open_ties(real, real_radii)
+    weights = _weights(real, real_radii, is_tied, k)
     is_precise = np.zeros(len(gen), bool)
     is_recalled, is_covered = np.empty(len(real), bool), np.empty(len(real), bool)
-    num_balls = 0
+    num_balls = 0.0
     for rows, block in squared_blocks(real, gen):
         inside = block < real_radii[rows, None]
         is_precise |= inside.any(axis=0)
         is_covered[rows] = inside.any(axis=1)
-        num_balls += int(np.count_nonzero(inside))
+        num_balls += float(weights[rows] @ np.count_nonzero(inside, axis=1))
         is_recalled[rows] = (block < gen_radii).any(axis=1)
     return Prdc(
         precision=float(is_precise.mean()),
@@ -57,3 +60,13 @@ def prdc(gen: np.ndarray, real: np.ndarray, k: int = K, real_radii: np.ndarray |
         density=num_balls / (k * len(gen)),
         coverage=float(is_covered.mean()),
     )
+
+
+def _weights(real: np.ndarray, radii: np.ndarray, is_tied: np.ndarray, k: int) -> np.ndarray:
+    """Return what each ball counts for density: 1, or k / n for one around n equal images; float64 [M]."""
+    weights = np.ones(len(real))
+    index = np.flatnonzero(is_tied)
+    for rows, block in squared_blocks(real[index], real):
+        equal = np.count_nonzero(block < radii[index[rows], None], axis=1)
+        weights[index[rows]] = k / np.maximum(equal, k)
+    return weights

@@ -23,7 +23,7 @@ from .network import FeatureNetwork
 from .prdc import K, Prdc, prdc
 from .splits import real_features
 
-VERSION = 1
+VERSION = 2
 """Part of every cache name: another meaning of what is stored makes a new one."""
 
 

@@ -80,8 +80,11 @@ def run_label(desk: Desk, name: Any) -> str:
 
 
 def scope_word(desk: Desk, row: Mapping[str, Any]) -> str:
-    """Return whether a verdict speaks of this run, of these runs or of the recipe."""
-    scope = str(row.get("scope") or "in this run")
+    """Return whether a verdict speaks of this training, of these trainings or of the recipe.
+
+    Records of older versions say `in this run` and `in these runs`.
+    """
+    scope = str(row.get("scope") or "in this training")
     return desk.words("scope.recipe" if "recipe" in scope else "scope.runs" if "these" in scope else "scope.run")
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import figures, pictures, section_memory
+from . import figures, left_out, pictures, section_memory
 from .blocks import Block, Figure, LegendItem, Para, Section
 from .desk import Desk
 from .figures import Axis
@@ -240,7 +240,8 @@ def section(desk: Desk, *, is_told: bool = False) -> Section | None:
     blocks: list[Block] = [figure for figure in found if figure]
     table = scores_table(desk, runs)
     blocks += [table] if table else []
-    blocks += [*other_tables(desk, runs), *section_memory.blocks(desk, runs)]
+    blocks += [*other_tables(desk, runs), *left_out.notes(desk, runs)]
+    blocks += section_memory.blocks(desk, runs)
     if not blocks:
         return None
     kind = "many" if len(runs) > 1 else "one"

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..metrics.memorisation import is_copying
 from . import pictures
 from .blocks import Block, Cell, Figure, Heading, Para, Table
 from .desk import Desk
-from .records import RunRecord
+from .records import RunRecord, finite
 from .words import count, num, percent
 
 KINDS = ("pixels", "features")
@@ -26,25 +27,44 @@ def blocks(desk: Desk, runs: Sequence[RunRecord]) -> list[Block]:
     found: list[Block] = [Heading(desk.words("memory.title"), "memory"), Para(desk.words("memory.lead"))]
     found += [Para(verdict_text(desk, run)) for run in measured]
     found += [_table(desk, measured)]
+    unlike = [desk.label(run) for run in measured if _protocol(run) != _protocol(measured[0])]
+    if unlike:
+        found.append(Para(desk.words("memory.unlike", runs=desk.words.listing(unlike)), "note"))
     return found + [figure for run in measured if (figure := pairs_figure(desk, run))]
 
 
 def verdict_text(desk: Desk, run: RunRecord) -> str:
-    """Say whether a run copies: too many images near training images in pixels and features, in one, or in neither."""
+    """Say whether a run copies: too many images near training images in pixels and features, in one, or in neither.
+
+    Where too few images were looked at, or test images are copies themselves, it says that nothing can be told.
+    """
     words, found = desk.words, run.memorisation
-    high = [kind for kind in KINDS if found[kind]["too_close"] > found[kind]["limit"]]
-    key = ("memory.run.none", "memory.run.one", "memory.run.both")[len(high)]
-    pixels = found["pixels"]
-    return words(
-        key,
-        run=desk.label(run),
-        n=count(pixels["num_gen"]),
-        pixels=percent(pixels["too_close"]),
-        features=percent(found["features"]["too_close"]),
-        expected=percent(pixels["expected"]),
-        limit=percent(pixels["limit"]),
+    judged = {kind: is_copying(found[kind]) for kind in KINDS}
+    high = [kind for kind, copies in judged.items() if copies]
+    open_kinds = [kind for kind, copies in judged.items() if copies is None]
+    shares = {kind: percent(found[kind]["too_close"]) for kind in KINDS}
+    about = {"run": desk.label(run), "n": count(found["pixels"]["num_gen"]), **shares}
+    if len(open_kinds) == len(KINDS):
+        return words("memory.run.untold", **about, why=_untold(desk, found["pixels"]))
+    told = found[next(kind for kind in KINDS if kind not in open_kinds)]
+    text = words(
+        ("memory.run.none", "memory.run.one", "memory.run.both")[len(high)],
+        expected=percent(told["expected"]),
+        limit=percent(told["limit"]),
         where=words.listing([words(f"memory.in.{kind}") for kind in high]),
+        **about,
     )
+    more = [words("memory.untold", where=words(f"memory.in.{k}"), why=_untold(desk, found[k])) for k in open_kinds]
+    return words("join.sentences").join([text, *more])
+
+
+def _untold(desk: Desk, found: dict[str, Any]) -> str:
+    """Say why the shares of one kind tell nothing of copies."""
+    if found.get("untold") == "same_copies":
+        return desk.words("unscored.same_copies")
+    about = {name: count(found[name]) for name in ("num_test", "num_gen")}
+    reach = found["reach"] if finite(found.get("reach")) else 1.0
+    return desk.words("unscored.few_copies", limit=percent(min(1.0, reach)), **about)
 
 
 def pairs_figure(desk: Desk, run: RunRecord) -> Figure | None:

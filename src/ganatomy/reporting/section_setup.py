@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..config import TrainConfig
+from . import left_out
 from .blocks import Block, BoardRow, Cell, Facts, Heading, Headline, Para, Section, Table
 from .desk import Desk
 from .records import RunRecord, finite
@@ -90,7 +91,14 @@ def headline(desk: Desk) -> Headline:
     text = ""
     if sum(total.values()):
         text = words("tally", claims=len(grouped(desk)), **total)
-    return Headline(answer(desk), runs, board(desk), tally(desk), text, missing_notes(desk))
+    return Headline(
+        answer(desk),
+        runs,
+        board(desk),
+        tally(desk),
+        text,
+        (*missing_notes(desk), *left_out.warnings(desk, desk.records.runs)),
+    )
 
 
 def optimizer(config: TrainConfig, words: Words) -> str:

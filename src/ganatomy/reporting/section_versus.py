@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import figures_versus, section_compare
+from . import figures_versus, left_out, section_compare
 from .blocks import Block, BoardRow, Cell, Figure, Headline, Para, Section, Table
 from .figures import Axis
 from .figures_versus import DotRow
@@ -25,7 +25,7 @@ def headline(desk: VersusDesk) -> Headline:
     """Return the answer on top: the verdict in a sentence, and the groups' main score side by side."""
     runs = tuple((group["name"], desk.group_colour(group["name"])) for group in desk.compare["groups"])
     rows = board(desk) if len(runs) <= MOST_GROUPS else ()
-    return Headline(answer(desk), runs, rows, (), "")
+    return Headline(answer(desk), runs, rows, (), "", left_out.warnings(desk, desk.records.runs))
 
 
 def page_title(desk: VersusDesk) -> str:
@@ -51,14 +51,20 @@ def answer(desk: VersusDesk) -> str:
         return pair_sentence(desk, pairs[0])
     about = {"pairs": len(pairs), "data": desk.all_data, "score": score_word(desk, desk.compare["main"])}
     decided = [pair for pair in pairs if pair["winner"]]
+    together = words("join.sentences") + words("versus.together") if is_corrected(desk) else ""
     if not decided:
-        return words("versus.answer.none", **about)
+        return words("versus.answer.none", **about) + together
     told = [words("versus.pair.better", best=pair["winner"], worst=_loser(pair)) for pair in decided]
-    text = words("versus.answer.many", decided=len(decided), list=words.listing(told, MOST_LISTED), **about)
+    text = words("versus.answer.many", decided=len(decided), list=words.listing(told, MOST_LISTED), **about) + together
     still = [words("versus.pair", a=pair["a"], b=pair["b"]) for pair in pairs if not pair["winner"]]
     if not still:
         return text
     return text + words("join.sentences") + words("versus.undecided", list=words.listing(still, MOST_LISTED))
+
+
+def is_corrected(desk: VersusDesk) -> bool:
+    """Return whether the verdicts on several pairs are corrected; those of older versions are not."""
+    return len(desk.compare["pairs"]) > 1 and desk.compare.get("correction") == "holm"
 
 
 def _loser(pair: dict[str, Any]) -> str:
@@ -145,6 +151,9 @@ def section(desk: VersusDesk) -> Section:
     if record.get("left_out"):
         listed = [f"{row['run']} ({row['state']})" for row in record["left_out"]]
         found.append(Para(words("versus.left_out", list=words("list.semi").join(listed)), "note"))
+    for row in record.get("scores_left_out") or []:
+        about = {"score": left_out.score_word(desk, row), "runs": words.listing(list(row["runs"]), MOST_LISTED)}
+        found.append(Para(words("versus.scores.left_out", **about), "note"))
     if record.get("command"):
         found.append(Para(words("versus.made", command=record["command"]), "note"))
     return Section("versus", words("versus.title"), tuple(block for block in found if block))
@@ -168,28 +177,34 @@ def _effect(desk: VersusDesk, score: dict[str, Any]) -> Cell:
 
 
 def _p(test: dict[str, Any] | None) -> Cell:
-    return Cell(p_text(test["p"]) if test else "–", numeric=True)
+    return _p_cell(test["p"] if test else None)
+
+
+def _p_cell(p: float | None) -> Cell:
+    return Cell("–" if p is None else p_text(p), numeric=True)
 
 
 def pairs_table(desk: VersusDesk) -> Table:
     """Return the statistics of every pair on the main score."""
     words, main, pairs = desk.words, desk.compare["main"], desk.compare["pairs"]
-    rows = []
+    rows, corrected = [], is_corrected(desk)
     for pair in pairs:
         score = pair["scores"][main]
         g = score["hedges_g"]
+        holm = [_p_cell(score.get("p_corrected"))] if corrected else []
         rows.append(
             (
                 Cell(words("versus.against", a=pair["a"], b=pair["b"])),
                 Cell(f"{score['num_a']}, {score['num_b']}", numeric=True),
-                _effect(desk, score), _p(score["welch"]), _p(score["permutation"]),
+                _effect(desk, score), _p(score["welch"]), *holm, _p(score["permutation"]),
                 Cell("–" if g is None else signed(g, 2), numeric=True),
                 _verdict(desk, pair, score),
             )
         )  # fmt: skip
     effect = "versus.head.ratio" if is_log(desk) else "versus.head.difference"
-    heads = ("versus.head.pair", "versus.head.num", effect, "versus.head.welch", "versus.head.permutation",
-             "versus.head.g", "versus.head.verdict")  # fmt: skip
+    heads = ("versus.head.pair", "versus.head.num", effect, "versus.head.welch",
+             *(["versus.head.holm"] if corrected else []), "versus.head.permutation", "versus.head.g",
+             "versus.head.verdict")  # fmt: skip
     better = words(f"versus.{desk.compare['scores'][main]['better']}")
     caption = words("versus.pairs", name=main, better=better)
     return Table(caption, tuple(words(key) for key in heads), tuple(rows), pairs_note(desk), kind="versus")
@@ -210,7 +225,9 @@ def pairs_note(desk: VersusDesk) -> str:
         found = [note["id"] for note in score["notes"]]
         found += [reason for reason in ("few", "flat") if (score["reason"] or {}).get("id") == reason]
         told += [words(f"versus.note.{name}", **about) for name in found]
-    if len(pairs) > 1:
+    if is_corrected(desk):
+        told.append(words("versus.note.holm", pairs=len(pairs)))
+    elif len(pairs) > 1:
         told.append(words("versus.note.pairs", pairs=len(pairs), wrong=num(0.05 * len(pairs), 2)))
     return words("join.sentences").join(dict.fromkeys(told))
 
@@ -295,7 +312,13 @@ def other_scores_table(desk: VersusDesk) -> Table | None:
     a, b = (pairs[0]["a"], pairs[0]["b"]) if is_one else ("A", "B")
     told = [words(f"versus.head.{key}") for key in ("effect", "welch", "verdict")]
     heads = (words("scores.head"), a, b, *told)
-    return Table(words("versus.scores"), heads, tuple(rows), words("versus.scores.note"), kind="versus")
+    return Table(words("versus.scores"), heads, tuple(rows), scores_note(desk), kind="versus")
+
+
+def scores_note(desk: VersusDesk) -> str:
+    """Return what must be known to read the other scores."""
+    words, has_correction = desk.words, desk.compare.get("correction") == "holm"
+    return words("versus.scores.note.holm" if has_correction else "versus.scores.note")
 
 
 def config_table(desk: VersusDesk) -> Table:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from . import en_claims, en_data, en_dissect, en_explorer, en_health, en_memory, en_parts, en_scores, en_versus
+from . import (
+    en_claims,
+    en_data,
+    en_dissect,
+    en_explorer,
+    en_health,
+    en_left_out,
+    en_memory,
+    en_parts,
+    en_scores,
+    en_versus,
+)
 
 TEXT: dict[str, str] = {
     "list.comma": ", ",
@@ -300,6 +311,7 @@ TEXT: dict[str, str] = {
     **en_dissect.TEXT,
     **en_explorer.TEXT,
     **en_health.TEXT,
+    **en_left_out.TEXT,
     **en_memory.TEXT,
     **en_parts.TEXT,
     **en_scores.TEXT,

@@ -12,10 +12,10 @@ TEXT: dict[str, str] = {
     "beforehand. Of {verdicts} verdicts: holds {holds}, fails {fails}, undecided {undecided}.",
     "claims.marks": "Upright line: the threshold. Dot and bar: the value found and its 95 % interval. Hollow "
     "circle: the control, the same test with the number redrawn from N(0, 1).",
-    "claims.scope.run": "“In this run” is what one training can say: the intervals cover latents and latent "
-    "numbers, not "
-    "another seed. Three or more trainings would allow “for this recipe”.",
-    "claims.scope.recipe": "“For this recipe” means that the intervals also cover different trainings.",
+    "claims.scope.run": "“In this training” is what one training can say: all its latent numbers were measured, so the "
+    "intervals cover which latents were drawn, and not another seed. Two or more trainings allow “for this recipe”.",
+    "claims.scope.recipe": "“For this recipe” means that the intervals are taken over the trainings (Student's t), so "
+    "they cover another training of the same recipe too; of two or three trainings they are wide.",
     "claims.run": "Run",
     "claims.value": "Found",
     "claims.threshold": "threshold {value}",
@@ -25,7 +25,7 @@ TEXT: dict[str, str] = {
     "verdict.holds": "holds",
     "verdict.fails": "fails",
     "verdict.undecided": "undecided",
-    "scope.run": "in this run",
+    "scope.run": "in this training",
     "scope.recipe": "for this recipe",
     "claim.control": "control {value}",
     "claim.undecidable": "Not measured: {reason}",
@@ -48,7 +48,7 @@ TEXT: dict[str, str] = {
     "worth.frechet": "Fréchet distance {small} (of z: {normal})",
     "worth.precision": "precision {small} (of z: {normal})",
     "worth.recall": "recall {small} (of z: {normal})",
-    "scope.runs": "in these runs",
+    "scope.runs": "in these trainings",
     "claim.C1.says": "Setting a number to 0.1 changes almost nothing visible.",
     "claim.C1.rule": "for at least 90 % of the numbers the median image changes in at most 5 % of its pixels",
     "claim.C2.says": "Most latent numbers exceed 0.5 in size anyway.",

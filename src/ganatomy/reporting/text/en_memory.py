@@ -15,6 +15,11 @@ TEXT = {
     "memory.run.both": "{run}: signs of copying. {pixels} of {n} generated images are nearer to a training image in "
     "pixels than 99 % of the test images are, and {features} in features. Fresh real images would show about "
     "{expected}, by chance up to {limit}.",
+    "memory.run.untold": "{run}: whether it copies cannot be told. {pixels} of {n} generated images are nearer to a "
+    "training image in pixels than 99 % of the test images are, and {features} in features; but {why}.",
+    "memory.untold": "What is found {where} tells nothing: {why}.",
+    "memory.unlike": "Not in the table, for they were measured with other sizes, data or another network than the "
+    "first: {runs}.",
     "memory.in.pixels": "in pixels",
     "memory.in.features": "in features",
     "memory.exact": "The closest pair is one image: an exact copy.",

@@ -65,6 +65,18 @@ TEXT = {
     "versus.note.sampled": "Permutation p from {splits} random splits where there are more than that.",
     "versus.note.pairs": "Each of the {pairs} pairs is decided at 5 % on its own: if no two groups differed, about "
     "{wrong} of them would still be called decided.",
+    "versus.note.holm": "The verdicts on the {pairs} pairs hold together: p is corrected by Holm's method, so that if "
+    "no two groups differed, any of them would be called decided in at most 5 % of cases. Intervals and the other p "
+    "are of each pair alone.",
+    "versus.note.guarded": "{pair}: with {n} against {m} trainings Welch's test would decide too often where the "
+    "spreads differ, so it counts the degrees of freedom of the smaller group.",
+    "versus.together": "The verdicts hold together: they are corrected for the number of pairs (Holm).",
+    "versus.reason.many": "may be chance among so many",
+    "versus.head.holm": "Holm p",
+    "versus.scores.left_out": "{score} is not compared, for it was not measured of {runs}.",
+    "versus.scores.note.holm": "The scores beside the one that decides: distances by their ratio, shares by their "
+    "difference. Their verdicts hold together over all pairs and all of these scores (Holm); p and intervals are of "
+    "each alone. A and B are the groups in the order of the table above.",
     "versus.fig.dots": "{score} of every training",
     "versus.dots.how": "Every dot is a training, the line the group's {mean}, which is written at the right.",
     "versus.dots.how.one": "Every dot is a training; its score is written at the right.",

@@ -12,6 +12,10 @@ TEXT = {
     "平滑或过于典型的图像即使不是照抄，也会与其他图像接近：请看下面的图像对。",
     "memory.run.both": "{run}：有照抄的迹象。{n} 张生成图像中，像素上比 99 % 的测试图像更接近训练图像的占 {pixels}，"
     "特征上占 {features}。全新的真实图像约为 {expected}，偶然可达 {limit}。",
+    "memory.run.untold": "{run}：是否照抄无从判断。{n} 张生成图像中，像素上比 99 % 的测试图像更接近训练图像的占 "
+    "{pixels}，特征上占 {features}；但{why}。",
+    "memory.untold": "{where}的结果说明不了什么：{why}。",
+    "memory.unlike": "未列入表中的训练：{runs}。它们所用的样本量、数据或特征网络与第一个不同。",
     "memory.in.pixels": "像素上",
     "memory.in.features": "特征上",
     "memory.exact": "最接近的一对完全相同：这是照抄。",

@@ -59,6 +59,16 @@ TEXT = {
     "versus.note.sampled": "划分方式多于 {splits} 种时，置换 p 由随机抽取的 {splits} 种划分得到。",
     "versus.note.pairs": "{pairs} 对各自按 5 % 判定：即使任何两组之间都没有差别，平均仍会有约 {wrong} 对被判定为有差"
     "别。",
+    "versus.note.holm": "{pairs} 对的结论同时有效：p 按 Holm 法校正，即使任何两组之间都没有差别，"
+    "出现任一误判的可能也不超过 5 %。置信区间和其余 p 只针对各对自身。",
+    "versus.note.guarded": "{pair}：{n} 次对 {m} 次训练时，若两组离散程度不同，Welch 检验会过多地判定有差别，"
+    "因此自由度取较小一组的自由度。",
+    "versus.together": "这些结论同时有效，已按比较的对数校正（Holm）。",
+    "versus.reason.many": "多重比较下可能出于偶然",
+    "versus.head.holm": "Holm p",
+    "versus.scores.left_out": "{score}未作比较，因为以下训练没有测量它：{runs}。",
+    "versus.scores.note.holm": "作为判定依据之外的各项评分：距离看比值，比例看差值。"
+    "它们在所有各对、所有这些评分上的结论同时有效（Holm 校正）；p 和置信区间只针对各自。A 与 B 的次序同上表。",
     "versus.fig.dots": "每次训练的{score}",
     "versus.dots.how": "每个圆点是一次训练，竖线是该组的{mean}，数值写在右侧。",
     "versus.dots.how.one": "每个圆点是一次训练，得分写在右侧。",
