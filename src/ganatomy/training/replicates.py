@@ -161,11 +161,11 @@ def expand(paths: Sequence[str | PathLike[str]]) -> list[Path]:
 def check_new(folder: Path, seeds: Sequence[int]) -> None:
     """Refuse a folder in which a group would meet other runs, or anything that it did not write."""
     names = _run_names(seeds)
+    check_free(folder, names)
     for place in (folder / name for name in names):
         if place.is_symlink() or (place.exists() and not place.is_dir()):
             raise OutputError(f"{place} is not a folder but stands where a training will go. Choose another --out.")
         check_free(place)
-    check_free(folder, names)
 
 
 def create_group(

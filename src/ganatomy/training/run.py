@@ -145,8 +145,8 @@ def check_empty(folder: Path, own: Collection[str] = ()) -> None:
     if strange:
         told = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
         raise RunError(
-            f"{folder} holds files that ganatomy did not write ({told}), which a new run might overwrite. Give a new "
-            f"folder, for example --out {folder / 'run'}."
+            f"{folder} is not empty but holds {told}; nothing there is touched. Give a new folder for what is made, "
+            f"for example --out {folder / 'run'}."
         )
 
 
