@@ -175,7 +175,11 @@ def open_run(path: str | PathLike[str]) -> Run:
     folder = Path(path)
     if not folder.is_dir():
         raise RunError(f"{folder} is not a folder; give the folder of a run, as printed by `ganatomy train`.")
-    if not (folder / "config.json").exists():
+    try:
+        is_run = (folder / "config.json").exists()
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read: {files.why(error)}.") from error
+    if not is_run:
         inside = " It is a lab: give one of the runs inside its runs/ folder." if (folder / "lab.json").exists() else ""
         if (folder / files.GROUP_RECORD).exists():
             inside = " It is a group of runs: give one of the runs inside it."
