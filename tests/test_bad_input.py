@@ -328,6 +328,24 @@ def test_a_folder_that_holds_another_run(ganatomy_here, trained_run, some_data):
     refused(done, trained_run, "already holds a run", f"train --resume {trained_run}", "choose another --out")
 
 
+@pytest.mark.parametrize("more", [(), ("--seeds", 2), ("--budget", "1min")])
+def test_a_folder_that_holds_anything(ganatomy_here, some_data, tmp_path, more):
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "holiday.png").write_bytes(b"mine")
+    length = () if "--budget" in more else ("--total-nimg", 640)
+    done = ganatomy_here("train", "gan", *some_data, *length, *more, "--out", ".", cwd=tmp_path)
+    refused(done, ". is not empty but holds samples", "--out run")
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["samples", "samples/holiday.png"]
+
+
+@pytest.mark.parametrize("more", [("--total-nimg", 64), ("--total-nimg", 64, "--seeds", 2), ("--budget", "1min")])
+def test_weights_of_another_network(ganatomy_here, trained_run, some_data, tmp_path, more):
+    words = ["train", "gan", *some_data, "--z-dim", 50, "--precision", "float32", *more]
+    done = ganatomy_here(*words, "--init-from", trained_run, "--out", tmp_path / "new")
+    refused(done, f"the weights of {trained_run} do not fit the new run (z_dim: 100 -> 50", "leave out --init-from")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_changed_configuration_is_refused_with_every_difference(ganatomy_here, trained_run, some_data):
     more = ["--seed", 5, "--batch-size", 32, *some_data[2:]]
     done = ganatomy_here("train", "--resume", trained_run, *more)

@@ -124,7 +124,9 @@ def lab(
     bounds.check("seed", seed)
     dataset = _open(data, options)
     plan = planning.make_plan(budget=budget, seed=seed, dims=dims, dataset=dataset, say=console.say)
-    folder = files.make_folder(Path(out or Path("runs") / f"lab-{files.plain_name(dataset.name)}-{budget}-s{seed}"))
+    folder = Path(out or Path("runs") / f"lab-{files.plain_name(dataset.name)}-{budget}-s{seed}")
+    planning.check_folder(folder)
+    files.make_folder(folder)
     with files.one_writer(folder), console.stoppable(f"Start it again with `{_command()}`: it continues.") as stop:
         planning.claim_folder(folder, plan)
         planning.announce(plan, dataset, folder, console.say)

@@ -58,6 +58,12 @@ class DivergedError(GanatomyError):
     exit_code = 1
 
 
+class MidRunError(GanatomyError):
+    """Something failed after a training had begun that would have been refused before it."""
+
+    exit_code = 1
+
+
 class GroupError(GanatomyError):
     """Some trainings of a group did not reach their end; the text lists them, the others are kept."""
 

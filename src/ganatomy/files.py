@@ -31,6 +31,7 @@ MAX_RECORD_BYTES = 2**28
 """Largest JSON record or JSON-lines file that is read: a thousand times what a long run writes."""
 _TEMPORARY = re.compile(r"^\..+\.(\d+)\.tmp$")
 """Names of files that are not whole yet: `.<name>.<process>.tmp`."""
+_PROBE = ".probe."
 _MAX_NAME_BYTES = 200
 """A temporary name holds so many bytes of the file's own; file systems allow 255 in all."""
 _STALE_SEC = 24 * 3600.0
@@ -159,10 +160,11 @@ def read_json(path: Path, schema: int = SCHEMA) -> dict[str, Any]:
     return dict(record)
 
 
-def append_jsonl(path: Path, record: dict[str, Any]) -> None:
+def append_jsonl(path: Path, record: dict[str, Any], *, durable: bool = False) -> None:
     """Append one record as a line of JSON; a torn last line, which a kill in mid-write leaves, is taken off first.
 
-    A symbolic link, a pipe or a folder of that name is a `StorageError`.
+    A symbolic link, a pipe or a folder of that name is a `StorageError`. A `durable` line is on the disk before
+    anything that follows it.
     """
     line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -173,9 +175,28 @@ def append_jsonl(path: Path, record: dict[str, Any]) -> None:
                 raise StorageError(f"could not append to {path}: it is not a file.")
             _to_end_of_lines(handle)
             handle.write(line.encode("utf-8", errors="backslashreplace"))
+            if durable:
+                handle.flush()
+                os.fsync(handle.fileno())
     except OSError as error:
         reason = "it is a link, which is never followed" if Path(path).is_symlink() else why(error)
         raise StorageError(f"could not append to {path}: {reason}.") from error
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a file that a process's output is appended to; a link, a pipe or a folder there is a `StorageError`."""
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+    try:
+        log = open(path, "ab", opener=opener)  # noqa: SIM115 (the caller's to close)
+    except OSError as error:
+        raise StorageError(f"could not append to {path}: {why(error)}.") from error
+    if not stat.S_ISREG(os.fstat(log.fileno()).st_mode):
+        log.close()
+        raise StorageError(f"could not append to {path}: it is not a file.")
+    return log
 
 
 def _to_end_of_lines(handle: BinaryIO) -> None:
@@ -202,6 +223,12 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
 
     A missing file has none. A damaged line, or one that is no record, is a `RunError` that names it.
     """
+    for _, record in raw_jsonl(path):
+        yield record
+
+
+def raw_jsonl(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Yield what `read_jsonl` yields, each record after the bytes of its line."""
     path = Path(path)
     if not path.exists() and not path.is_symlink():
         return
@@ -219,7 +246,7 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
                     f"{path}, line {number}, is damaged: {error}. Restore it from a copy, or delete that line."
                 ) from error
             return
-        yield record
+        yield line, record
 
 
 def sha256(data: bytes) -> str:
@@ -248,7 +275,7 @@ def make_folder(folder: Path) -> Path:
     """Create a folder (and its parents) and prove that it can be written; else an `OutputError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe.{secrets.token_hex(4)}"
+        probe = folder / f"{_PROBE}{secrets.token_hex(4)}"
         probe.write_bytes(b"")
         probe.unlink()
     except (OSError, ValueError) as error:
@@ -302,8 +329,8 @@ def one_writer(folder: Path, part: str = "") -> Iterator[None]:
     import filelock  # loads asyncio, which `--help` does not need
 
     path = folder / (f".{part}.lock" if part else ".lock")
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise OutputError(f"{path} is not a lock of ours but a link, folder or device; remove it.")
+    if path.is_symlink() or (path.exists() and (not path.is_file() or path.stat().st_size)):
+        raise OutputError(f"{path} is not a lock of ours but a link, a folder, a device or a file of yours; remove it.")
     lock = filelock.FileLock(path)
     try:
         lock.acquire(timeout=0)
@@ -331,12 +358,21 @@ def remove_unfinished(folder: Path) -> None:
 def _remove_dead(found: Iterable[Path]) -> None:
     for path in found:
         match = _TEMPORARY.match(path.name)
-        if match and not path.is_dir() and not _may_be_alive(int(match[1]), path):
+        if match and not path.is_dir() and not may_be_alive(int(match[1]), path):
             path.unlink(missing_ok=True)
 
 
-def _may_be_alive(process: int, path: Path) -> bool:
-    """Return whether the process that wrote a temporary file may still be at it."""
+def is_passing(path: Path) -> bool:
+    """Return whether a path is our lock, which is empty, or what a killed process left in mid-write."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    match = _TEMPORARY.match(path.name)
+    is_empty = path.stat().st_size == 0 and (path.name == ".lock" or path.name.startswith(_PROBE))
+    return is_empty or bool(match and not may_be_alive(int(match[1]), path))
+
+
+def may_be_alive(process: int, path: Path) -> bool:
+    """Return whether another process, which wrote a temporary file or folder, may still be at it."""
     if os.name == "nt":  # there is no harmless question there, and os.kill would end it
         with contextlib.suppress(OSError):
             return time.time() - path.stat().st_mtime < _STALE_SEC

@@ -19,7 +19,7 @@ from .errors import ConfigError
 from .metrics.features import features_for
 from .metrics.watch import Firing, Watch
 from .progress import Progress, clock
-from .training import budget, distributed, replicates, session, workers
+from .training import budget, distributed, replicates, session, warm_start, workers
 from .training.budget import Decision
 from .training.distributed import ALONE, Group
 from .training.replicates import Executor, RunGroup
@@ -84,13 +84,17 @@ def _start(words: Words, group: Group) -> Run | RunGroup:
     seconds = _check_length(words)
     asked = dict(words.asked)
     if words.init_from is not None:
-        session.read_weights(Path(words.init_from))
+        warm_start.check_source(Path(words.init_from))
         asked["init_from"] = str(Path(words.init_from).resolve())
     configuration.check(dataclasses.replace(preset, **_without_automatic(asked)))
+    if words.out is not None and group.is_first:
+        _check_place(Path(words.out), None if words.seeds is None else _seeds(words, preset))
     dataset = _in_turn(group, lambda: shared.open_data(words.data, words.options))
     if words.seeds is not None:
         return _start_group(words, preset, asked, dataset)
     config = session.configure(preset, dataset, asked, console.say)
+    if config.init_from is not None:
+        warm_start.check_fits(Path(config.init_from), config)
     folder = Path(words.out or Path("runs") / files.new_run_name(preset.preset, config.seed))
     decision = None
     if seconds is not None:
@@ -164,6 +168,20 @@ def _check_seeds(words: Words) -> None:
     bounds.check_seeds(words.asked.get("seed", 0), words.seeds)
 
 
+def _seeds(words: Words, preset: TrainConfig) -> range:
+    """Return the seeds of a group."""
+    first = words.asked.get("seed", preset.seed)
+    return range(first, first + (words.seeds or 1))
+
+
+def _check_place(folder: Path, seeds: range | None) -> None:
+    """Refuse a folder that a new run, or a group with these seeds, would share with anything else."""
+    if seeds is None:
+        check_free(folder)
+    else:
+        replicates.check_new(folder, seeds)
+
+
 def _decide(config: TrainConfig, dataset: Dataset, folder: Path, began: float) -> Decision:
     """Calibrate, and say what was decided."""
     check_free(folder)
@@ -193,8 +211,7 @@ def _decide(config: TrainConfig, dataset: Dataset, folder: Path, began: float) -
 
 def _start_group(words: Words, preset: TrainConfig, asked: dict[str, Any], dataset: Dataset) -> RunGroup:
     """Make a group of runs and train them."""
-    first = asked.get("seed", preset.seed)
-    seeds = range(first, first + (words.seeds or 1))
+    seeds = _seeds(words, preset)
     given = asked.get("num_threads")
     device_name, _ = device.choose_device(asked.get("device", "auto"))
     alone, why = device.choose_threads(given)
@@ -206,9 +223,10 @@ def _start_group(words: Words, preset: TrainConfig, asked: dict[str, Any], datas
         why = "one for each of the trainings side by side"
     config = session.configure(preset, dataset, asked, console.say, threads=(executor.num_threads, why))
     features_for(dataset)  # a damaged network is refused here, before any work
-    name = files.new_run_name(f"{preset.preset}-x{len(seeds)}", first)
+    name = files.new_run_name(f"{preset.preset}-x{len(seeds)}", seeds[0])
     folder = Path(words.out or Path("runs") / name)
-    if words.init_from is not None:
+    if config.init_from is not None:
+        warm_start.check_fits(Path(config.init_from), config)
         console.say("note: all trainings start from the same weights; their spread does not hold that of the start.")
     group = replicates.create_group(folder, config, seeds, executor, shared.command(), dataset.describe())
     _train_group(group, dataset, words.options)

@@ -58,3 +58,20 @@ def test_a_folder_keeps_one_plan(plan, tmp_path):
     (tmp_path / "run" / "config.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RunError, match="holds something else"):
         planning.claim_folder(tmp_path / "run", plan)
+
+
+def test_a_lab_never_shares_a_folder(tmp_path, plan):
+    """A person's files are refused; our lock, and a killed start, are not."""
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("mine", encoding="utf-8")
+    for refuse in (planning.check_folder, lambda folder: planning.claim_folder(folder, plan)):
+        with pytest.raises(RunError, match=r"thesis is not empty but holds chapter\.tex; nothing there is touched"):
+            refuse(tmp_path / "thesis")
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
+    planning.check_folder(tmp_path / "new")
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / ".lock").write_bytes(b"")
+    (tmp_path / "begun" / f".plan.json.{2**22 + 5}.tmp").write_bytes(b"{")
+    planning.check_folder(tmp_path / "begun")
+    assert not planning.claim_folder(tmp_path / "begun", plan)
+    assert planning.claim_folder(tmp_path / "begun", plan)

@@ -3,6 +3,9 @@
 import dataclasses
 import json
 import math
+import os
+import platform
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 from small_runs import config as small_config
 from small_runs import dataset
 
-from ganatomy import presets
+from ganatomy import files, presets
 from ganatomy.config import TrainConfig, resolve
 from ganatomy.errors import ConfigError, Interrupted
 from ganatomy.metrics.watch import Watch
@@ -238,6 +241,33 @@ def test_a_calibration_that_diverges_leaves_nothing(ganatomy_here, tmp_path):
     assert "while calibrating: " in done.stderr
     assert "smaller --lr-g" in done.stderr
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_what_killed_calibrations_left_is_removed_and_nothing_else(tmp_path):
+    """Only a folder with our name, our mark and a dead process of this machine; `ended` is a number no process has."""
+    ended = 2**22 + 5
+
+    def scratch(name: str, mark: dict[str, object] | None) -> Path:
+        (tmp_path / name / "run").mkdir(parents=True)
+        if mark is not None:
+            files.write_json(tmp_path / name / "calibration.json", mark)
+        return tmp_path / name
+
+    host = platform.node()
+    scratch(f".calibration-{ended}-abcd1234", {"calibration_of": host, "process": ended})
+    (tmp_path / f".calibration-{ended}-empty_12").mkdir()
+    kept = [
+        scratch(f".calibration-{ended}-unmarked", None),
+        scratch(f".calibration-{ended}-elsewher", {"calibration_of": f"{host}-2", "process": ended}),
+        scratch(f".calibration-{ended}-anothers", {"calibration_of": host, "process": ended + 1}),
+        scratch(f".calibration-{os.getppid()}-alive123", {"calibration_of": host, "process": os.getppid()}),
+        scratch(".calibration-notes", {"calibration_of": host, "process": ended}),
+    ]
+    (tmp_path / f".calibration-{ended}-linked12").symlink_to(kept[0])
+    with budget._scratch_folder(tmp_path) as folder:
+        assert folder.name.startswith(f".calibration-{os.getpid()}-")
+        assert sorted(tmp_path.iterdir()) == sorted([*kept, folder, tmp_path / f".calibration-{ended}-linked12"])
+    assert not folder.exists()
 
 
 def test_small_runs_have_no_budget():

@@ -17,7 +17,7 @@ from small_runs import config, dataset, go_on, record, start
 
 import ganatomy
 from ganatomy import files, progress
-from ganatomy.errors import ConfigError, GroupError, Interrupted, RunError
+from ganatomy.errors import ConfigError, GroupError, Interrupted, OutputError, RunError, StorageError
 from ganatomy.metrics import evaluate
 from ganatomy.metrics.watch import Firing, Watch
 from ganatomy.training import replicates, session, workers
@@ -141,6 +141,40 @@ def test_folders_that_hold_something_else(tmp_path):
     files.write_json(group.folder / files.GROUP_RECORD, {"seeds": []})
     with pytest.raises(RunError, match="names no seeds"):
         replicates.open_group(group.folder)
+
+
+@posix
+def test_a_group_never_shares_a_folder(tmp_path):
+    for name in ("notes.txt", "s7", "samples", "s1/notes.txt"):
+        folder = tmp_path / name.replace("/", "-")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("mine", encoding="utf-8")
+        with pytest.raises(RunError, match="is not empty but holds"):
+            make(folder)
+        assert [path for path in folder.rglob("*") if path.is_file()] == [folder / name]
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "linked" / "s1").symlink_to(tmp_path / "outside")
+    with pytest.raises(OutputError, match="s1 is not a folder but stands where a training will go"):
+        make(tmp_path / "linked")
+    (tmp_path / "empty" / "s0").mkdir(parents=True)
+    assert len(make(tmp_path / "empty").runs) == 3
+
+
+@posix
+def test_a_linked_worker_log_is_refused_before_any_worker_starts(tmp_path):
+    group = replicates.create_group(
+        tmp_path / "group", config("gan"), range(2), dataclasses.replace(SEQUENTIAL, executor="processes"), "test", {}
+    )
+    victim = tmp_path / "victim"
+    victim.write_text("precious", encoding="utf-8")
+    (group.folder / "s1" / workers.LOG_NAME).symlink_to(victim)
+    with pytest.raises(OutputError, match=r"worker\.log is a link"):
+        train(group)
+    assert victim.read_text(encoding="utf-8") == "precious"
+    assert not (group.folder / "s0" / workers.LOG_NAME).exists()
+    with pytest.raises(StorageError, match="could not append"):
+        files.open_log(group.folder / "s1" / workers.LOG_NAME)
 
 
 @pytest.fixture(scope="module")

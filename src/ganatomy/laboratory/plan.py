@@ -24,6 +24,7 @@ from ..metrics.features import features_for, features_reason
 from ..models.generate import generate
 from ..progress import clock
 from ..training import engine, memory
+from ..training.run import check_empty
 from ..training.state import TrainState
 
 PRESETS = ("gan", "dcgan")
@@ -185,6 +186,14 @@ def check_budget(name: str) -> None:
         raise unknown("budget", name, BUDGETS)
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that holds anything but a lab, before anything is written into it."""
+    if not (folder / "plan.json").exists():
+        if (folder / "config.json").exists() or (folder / "lab.json").exists():
+            raise RunError(f"{folder} holds something else (a run, or a lab without its plan); choose another --out.")
+        check_empty(folder)
+
+
 def claim_folder(folder: Path, plan: Plan) -> bool:
     """Write the plan into a lab folder, or check it against the one there; return whether a lab continues.
 
@@ -193,8 +202,7 @@ def claim_folder(folder: Path, plan: Plan) -> bool:
     path = folder / "plan.json"
     wanted = dataclasses.asdict(plan) | {"dims": list(plan.dims) if plan.dims is not None else None}
     if not path.exists():
-        if (folder / "config.json").exists() or (folder / "lab.json").exists():
-            raise RunError(f"{folder} holds something else (a run, or a lab without its plan); choose another --out.")
+        check_folder(folder)
         files.write_json(path, wanted)
         return False
     found = files.read_json(path)

@@ -177,6 +177,8 @@ class FeatureState:
     """
 
     keep_checkpoints = 2
+    identity = ""
+    """The record beside the checkpoints says whose they are."""
 
     def __init__(self, net: ClassNetwork, recipe: FeatureRecipe):
         self.net: ClassNetwork = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -9,7 +9,6 @@ A training that stops continues at the last finished epoch and ends with the sam
 from __future__ import annotations
 
 import platform
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -200,7 +199,7 @@ def train_network(
 
 def clear(folder: Path) -> None:
     """Remove the checkpoints and the notes of a training from its folder."""
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    checkpoint.clear(folder)
     files.remove_files([folder / EPOCHS, folder / JOB])
 
 

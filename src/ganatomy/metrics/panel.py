@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from .. import files, images, rng
 from ..datasets.store import Dataset
 from ..models.generate import generate
+from ..training import belongings
 from ..training.runlog import PANEL
 from ..training.state import TrainState
 from . import modes
@@ -86,7 +87,7 @@ def movement(folder: Path, cur_nimg: int) -> float | None:
     That is the newest one from at least 1,500 images before, so that pictures taken in quick succession do not look
     like a standstill. None where there is none, and where there is no picture at `cur_nimg`.
     """
-    pictures = {int(path.stem.removeprefix("fixed-")): path for path in (folder / "samples").glob("fixed-*.png")}
+    pictures = belongings.written(folder, "samples")
     earlier = [nimg for nimg in pictures if nimg <= cur_nimg - MOVEMENT_NIMG]
     if not earlier or cur_nimg not in pictures:
         return None

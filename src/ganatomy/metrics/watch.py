@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .. import files
 from ..datasets.store import Dataset
+from ..errors import RunError
 from ..training.loop import Hook
 from ..training.run import Run
 from ..training.runlog import PANEL, STATS
@@ -93,7 +93,7 @@ class Watch:
         self._run, self._say, self._dataset = run, say, dataset
         self._network = features_for(dataset)  # a damaged one is refused here, before any work
         self._panel: Panel | None = None
-        self._stats, self._seen = _Tail(run.folder / STATS), _Tail(run.folder / PANEL)
+        self._stats, self._seen = _Tail(run.folder / STATS, say), _Tail(run.folder / PANEL, say)
         self._states: dict[str, str] | None = None
 
     @property
@@ -136,15 +136,34 @@ class Watch:
 class _Tail:
     """The lines of a growing JSON-lines file, each read once."""
 
-    def __init__(self, path: Path):
-        self._path, self._lines, self._offset = path, list[dict[str, Any]](), 0
+    def __init__(self, path: Path, say: Callable[[str], None]):
+        self._path, self._say, self._lines, self._offset = path, say, list[dict[str, Any]](), 0
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return all lines so far."""
-        if self._path.exists():
-            with open(self._path, "rb") as handle:
-                handle.seek(self._offset)
-                text = handle.read()
-            self._offset += len(text)
-            self._lines += [json.loads(line) for line in text.splitlines()]
+        """Return all lines so far; those of a file that somebody removed or cut short are remembered, and it is said.
+
+        A torn last line is left for the next time; a damaged one is a `RunError`.
+        """
+        if not self._path.exists() and not self._offset:
+            return self._lines
+        if not self._path.exists() or self._path.stat().st_size < self._offset:
+            self._say(f"warning: {self._path} was removed or cut short by somebody else; it is begun anew.")
+            self._offset = 0
+            if not self._path.exists():
+                return self._lines
+        with open(self._path, "rb") as handle:
+            handle.seek(self._offset)
+            whole = handle.read().rpartition(b"\n")[0]
+        self._offset += len(whole) + 1 if whole else 0
+        for line in filter(None, whole.split(b"\n")):
+            self._lines.append(self._record(line))
         return self._lines
+
+    def _record(self, line: bytes) -> dict[str, Any]:
+        try:
+            record = files.parse_json(line)
+        except ValueError as error:
+            raise RunError(f"{self._path} was damaged while it was being written: {error}.") from error
+        if not isinstance(record, dict):
+            raise RunError(f"{self._path} was damaged while it was being written: a line is no record.")
+        return record

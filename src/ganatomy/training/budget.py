@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+import platform
 import re
 import shutil
 import statistics
@@ -19,14 +21,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from .. import config as configuration
-from .. import device, rng
+from .. import device, files, rng
 from ..config import TrainConfig
 from ..datasets.store import Dataset
-from ..errors import ConfigError, DivergedError, Interrupted
+from ..errors import ConfigError, DivergedError, Interrupted, RunError
 from . import checkpoint, engine, runlog
 from .run import Run, create_run
 from .session import Watch
@@ -42,6 +45,8 @@ MIN_STEPS = 10
 MOST_ROUNDS = 5
 """Every task is timed so often at most after its first time, and once where that takes long beside the budget."""
 CHUNK_SEC = 0.05
+_SCRATCH, _MARK = re.compile(r"\.calibration-([0-9]{1,18})-\w+"), "calibration.json"
+"""Name of a calibration's folder, with the process at work in it, and the record that says so."""
 _BUDGET = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)h)?(?:([0-9]+(?:\.[0-9]+)?)min)?(?:([0-9]+(?:\.[0-9]+)?)s)?")
 
 
@@ -211,11 +216,36 @@ def peak_memory_gb(device_name: str) -> float:
 
 @contextmanager
 def _scratch_folder(near: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=".calibration-", dir=near))
+    """Make a folder for a calibration and remove it afterwards; those of processes that were killed go first."""
+    _remove_leftovers(near)
+    folder = Path(tempfile.mkdtemp(prefix=f".calibration-{os.getpid()}-", dir=near))
     try:
+        files.write_json(folder / _MARK, _mark())
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mark() -> dict[str, Any]:
+    """Return what a calibration's folder says of the process at work in it."""
+    return {"calibration_of": platform.node(), "process": os.getpid()}
+
+
+def _remove_leftovers(near: Path) -> None:
+    """Remove the folders of calibrations whose processes ran on this machine and are dead, and no others."""
+    for folder in near.glob(".calibration-*"):
+        match = _SCRATCH.fullmatch(folder.name)
+        if not match or folder.is_symlink() or not folder.is_dir() or files.may_be_alive(int(match[1]), folder):
+            continue
+        if not any(folder.iterdir()):  # killed before it was marked
+            folder.rmdir()
+            continue
+        try:
+            mark = files.read_json(folder / _MARK)
+        except RunError:
+            continue
+        if {**_mark(), "process": int(match[1])} == {key: mark.get(key) for key in ("calibration_of", "process")}:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Calibration:

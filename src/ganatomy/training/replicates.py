@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 
 from .. import files
 from ..config import TrainConfig
-from ..errors import ConfigError, GroupError, RunError, unknown
+from ..errors import ConfigError, GroupError, OutputError, RunError, unknown
 from .run import Run, check_free, create_run, open_run
 
 ExecutorName = Literal["sequential", "processes"]
@@ -159,10 +159,13 @@ def expand(paths: Sequence[str | PathLike[str]]) -> list[Path]:
 
 
 def check_new(folder: Path, seeds: Sequence[int]) -> None:
-    """Refuse a folder in which a group would meet other runs."""
-    check_free(folder)
-    for name in _run_names(seeds):
-        check_free(folder / name)
+    """Refuse a folder in which a group would meet other runs, or anything that it did not write."""
+    names = _run_names(seeds)
+    check_free(folder, names)
+    for place in (folder / name for name in names):
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            raise OutputError(f"{place} is not a folder but stands where a training will go. Choose another --out.")
+        check_free(place)
 
 
 def create_group(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -15,12 +16,9 @@ from torch import nn
 from .. import config as configuration
 from .. import device, files
 from ..config import TrainConfig
-from ..errors import ConfigError, GanatomyError, RunError
+from ..errors import ConfigError, GanatomyError, OutputError, RunError
 from ..models import registry
-from . import checkpoint
-
-_SNAPSHOT = re.compile(r"^G_ema-(\d+)\.safetensors$")
-_SAMPLES = re.compile(r"^fixed-(\d+)\.png$")
+from . import belongings, checkpoint
 
 
 @dataclass(frozen=True)
@@ -61,13 +59,11 @@ class Run:
 
     def snapshots(self) -> dict[int, Path]:
         """Return the snapshots by images seen, oldest first."""
-        found = {int(m[1]): path for path in (self.folder / "snapshots").glob("*") if (m := _SNAPSHOT.match(path.name))}
-        return dict(sorted(found.items()))
+        return belongings.written(self.folder, "snapshots")
 
     def samples(self) -> dict[int, Path]:
         """Return the pictures of the fixed latents by images seen, oldest first."""
-        found = {int(m[1]): path for path in (self.folder / "samples").glob("*") if (m := _SAMPLES.match(path.name))}
-        return dict(sorted(found.items()))
+        return belongings.written(self.folder, "samples")
 
     @property
     def snapshot_nimg(self) -> int:
@@ -109,10 +105,12 @@ class Run:
 def create_run(folder: Path, config: TrainConfig, command: str, data: dict[str, Any] | None = None) -> Run:
     """Write a new run's folder: environment.json, command.txt, data.json and, last, config.json; return the run.
 
-    `data` is what `Dataset.describe` says of the training data; without it there is no data.json.
+    `data` is what `Dataset.describe` says of the training data; without it there is no data.json. A folder that holds
+    anything but what a killed start left is refused.
     """
-    files.make_folder(folder)
     check_free(folder)
+    files.make_folder(folder)
+    files.remove_unfinished(folder)
     files.write_json(folder / "environment.json", device.environment())
     files.write_text(folder / "command.txt", command + "\n")
     if data is not None:
@@ -121,14 +119,55 @@ def create_run(folder: Path, config: TrainConfig, command: str, data: dict[str, 
     return Run(folder)
 
 
-def check_free(folder: Path) -> None:
-    """Refuse a folder that holds a run or a group of runs already."""
+def check_free(folder: Path, own: Collection[str] = ()) -> None:
+    """Refuse a folder that holds a run or a group of runs already, or anything else, as a place for a new run.
+
+    What a killed start left is no hindrance, nor what has a name in `own`.
+    """
     for name, kind in (("config.json", "run"), (files.GROUP_RECORD, "group of runs")):
         if (folder / name).exists():
             raise RunError(
                 f"{folder} already holds a {kind}. Continue it with `ganatomy train --resume {folder}`, "
                 "or choose another --out."
             )
+    check_empty(folder, {*own, *_left_by_a_start(folder)})
+
+
+def check_empty(folder: Path, own: Collection[str] = ()) -> None:
+    """Refuse a folder that holds something with a name that is not in `own`; our lock and dead temporary files are."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be used: {files.why(error)}. Choose another with --out.") from error
+    strange = sorted(name for name in names if name not in own and not files.is_passing(folder / name))
+    if strange:
+        told = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
+        raise RunError(
+            f"{folder} is not empty but holds {told}; nothing there is touched. Give a new folder for what is made, "
+            f"for example --out {folder / 'run'}."
+        )
+
+
+def _left_by_a_start(folder: Path) -> list[str]:
+    """Return the files that a start, killed before its config.json, left in a folder; none if in doubt.
+
+    They are known by what is in them, in the order in which they are written.
+    """
+    left: list[str] = []
+    for name, keys in (("environment.json", {"ganatomy", "cpu"}), ("command.txt", set()), ("data.json", {"sha256"})):
+        path = folder / name
+        if path.is_symlink() or not path.is_file():
+            break
+        if keys:
+            try:
+                if not keys <= set(files.read_json(path)):
+                    break
+            except RunError:
+                break
+        left.append(name)
+    return left
 
 
 def open_run(path: str | PathLike[str]) -> Run:
@@ -136,7 +175,11 @@ def open_run(path: str | PathLike[str]) -> Run:
     folder = Path(path)
     if not folder.is_dir():
         raise RunError(f"{folder} is not a folder; give the folder of a run, as printed by `ganatomy train`.")
-    if not (folder / "config.json").exists():
+    try:
+        is_run = (folder / "config.json").exists()
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read: {files.why(error)}.") from error
+    if not is_run:
         inside = " It is a lab: give one of the runs inside its runs/ folder." if (folder / "lab.json").exists() else ""
         if (folder / files.GROUP_RECORD).exists():
             inside = " It is a group of runs: give one of the runs inside it."

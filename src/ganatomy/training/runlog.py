@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
+from typing import Any
 
 from .. import device, files, images, rng
 from ..config import NUM_FIXED_LATENTS, TrainConfig
+from ..errors import RunError
 from ..models.generate import generate
-from . import schedule
+from . import belongings
+from .belongings import Cut
 from .state import TrainState
 
 STATS = "stats.jsonl"
 PANEL = "panel.jsonl"
 """What a hook sees of the panel (see metrics.panel); cut back like the stats."""
-_NUMBER = re.compile(r"-(\d+)\.(?:png|safetensors)$")
 
 
 class StatsLog:
@@ -24,7 +25,7 @@ class StatsLog:
     def __init__(self, folder: Path):
         self.path = folder / STATS
         lines = list(files.read_jsonl(self.path))
-        self.total_sec: float = lines[-1]["Timing/total_sec"] if lines else 0.0
+        self.total_sec = _seconds(self.path, lines[-1]) if lines else 0.0
         self._clock = time.perf_counter()
 
     def write(self, state: TrainState) -> None:
@@ -46,30 +47,29 @@ class StatsLog:
         files.append_jsonl(self.path, line)
 
 
+def _seconds(path: Path, line: dict[str, Any]) -> float:
+    seconds = line.get("Timing/total_sec")
+    if not isinstance(seconds, int | float):
+        raise RunError(f"the last line of {path} lacks its time; restore it from a copy, or delete that line.")
+    return float(seconds)
+
+
 def save_samples(folder: Path, state: TrainState) -> None:
     """Picture the 64 fixed latents through G_ema as `samples/fixed-<images>.png`, 8 x 8, pixel-exact."""
-    (folder / "samples").mkdir(exist_ok=True)
     z = rng.latents(state.config.seed, "fixed", NUM_FIXED_LATENTS, state.config.z_dim)
     sheet = images.grid(generate(state.usable_generator(), z), num_columns=8)
-    images.save_png(folder / "samples" / f"fixed-{state.cur_nimg:09d}.png", sheet)
+    belongings.put(folder, "samples", state.cur_nimg, images.png_bytes(sheet))
 
 
-def cut_back(folder: Path, config: TrainConfig, cur_nimg: int) -> None:
-    """Remove what an interrupted run wrote after image `cur_nimg`, and the snapshot its interruption added.
+def plan_cut(folder: Path, config: TrainConfig, cur_nimg: int) -> Cut:
+    """Return how a run folder is cut back to image `cur_nimg`, which its newest checkpoint holds.
 
-    What remains is what the undisturbed run has on disk at that image.
+    What an interrupted run wrote after that image goes, and the snapshot that its interruption added; what remains is
+    what the undisturbed run has on disk at that image, and everything that people put there. Nothing is changed yet.
+
+    Raises:
+        RunError: a log or the manifest is damaged, or people's files stand where the run will write.
     """
-    files.remove_files(folder.glob(".*.tmp"))  # what a kill in mid-write leaves
-    for path in (folder / STATS, folder / PANEL):
-        if path.exists():
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            # A run that starts again from 0 does the maintenance of image 0 again.
-            reached = cur_nimg or -1
-            kept = [line for line, record in zip(lines, files.read_jsonl(path)) if record["cur_nimg"] <= reached]
-            files.write_text(path, "".join(f"{line}\n" for line in kept))
-    for part, interval in (("samples", config.sample_nimg), ("snapshots", config.snapshot_nimg)):
-        for file in (folder / part).glob("*"):
-            match = _NUMBER.search(file.name)
-            number = int(match[1]) if match else cur_nimg + 1
-            if number > cur_nimg or not schedule.is_planned(interval or 1, number, config):
-                file.unlink()
+    cut = belongings.plan_cut(folder, config, cur_nimg)
+    logs = belongings.cut_lines(folder / STATS, cur_nimg) | belongings.cut_lines(folder / PANEL, cur_nimg)
+    return Cut(cut.deleted, logs | cut.rewritten)

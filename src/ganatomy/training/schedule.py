@@ -15,6 +15,12 @@ def is_planned(interval_nimg: int, cur_nimg: int, config: TrainConfig) -> bool:
     return cur_nimg == config.total_nimg or is_due(interval_nimg, cur_nimg - config.batch_size, cur_nimg)
 
 
+def is_step_end(nimg: int, config: TrainConfig) -> bool:
+    """Return whether the run is ever at an image count between two steps, its beginning and its end among them."""
+    total_nimg = config.total_nimg or 0
+    return nimg == total_nimg or (0 <= nimg < total_nimg and nimg % config.batch_size == 0)
+
+
 def ema_beta(num_images: int, cur_nimg: int, halflife_nimg: int) -> float:
     """Return the weight that G_ema keeps in a step of `num_images` images ending at `cur_nimg`.
 

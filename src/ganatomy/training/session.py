@@ -14,11 +14,11 @@ from .. import config as configuration
 from .. import device, files, images
 from ..config import TrainConfig
 from ..datasets.store import Dataset
-from ..errors import DataError, GanatomyError, RunError, StorageError, memory_in_words
+from ..errors import DataError, GanatomyError, MidRunError, RunError, StorageError, memory_in_words
 from ..progress import Progress
-from . import checkpoint, distributed, engine, loop, memory, runlog
+from . import belongings, checkpoint, distributed, engine, loop, memory, runlog, warm_start
 from .distributed import ALONE, Group
-from .run import Run, failure_state, open_run, write_status
+from .run import Run, failure_state, write_status
 from .state import TrainState
 
 
@@ -75,8 +75,9 @@ def run_training(
     """Train a run from its newest checkpoint (or from 0) to the end; yields a progress record per tick.
 
     One process may write a run folder at a time; of a `group` it is the first. `say` receives what was decided, in
-    words; errors are recorded in status.json before they are raised. `watch` looks at the state in mid-run, and its
-    word stands in the progress records.
+    words. Until the first write every error leaves the folder as it was; later ones have exit code 1, and status.json
+    names them before they are raised. `watch` looks at the state in mid-run, and its word stands in the progress
+    records.
     """
     config = run.config
     if dataset.sha256 != config.data_sha256:
@@ -85,6 +86,7 @@ def run_training(
             f"the data found has {dataset.sha256[:12]}...; continue it with the same data."
         )
     distributed.check_split(config.batch_size, config.total_nimg or config.batch_size, group)
+    belongings.check_links(run.folder)
     with files.one_writer(run.folder) if group.is_first else contextlib.nullcontext():
         device.choose_device(config.device)
         memory.check(config)
@@ -94,27 +96,44 @@ def run_training(
         if checkpoint.load_newest(run.folder, state, say):
             say(f"{run.name}: continuing at {state.cur_nimg:,} of {config.total_nimg:,} images.")
         elif config.init_from:
-            state.start_from(read_weights(Path(config.init_from)))
-            say(f"{run.name}: starting from the weights of {config.init_from}.")
+            say(warm_start.start(state, Path(config.init_from), run.name))
+        checkpoint.check_places(run.folder, state)
+        cut = runlog.plan_cut(run.folder, config, state.cur_nimg)
         group.wait()  # all have read before the first one writes
-        if group.is_first:
-            runlog.cut_back(run.folder, config, state.cur_nimg)
-            write_status(run, "running", state.cur_nimg)
-            _save_real(run, dataset)
-        stream = engine.image_stream(dataset.train, config, state.device)
         try:
+            if group.is_first:
+                _begin(run, dataset, cut, state.cur_nimg)
+            stream = engine.image_stream(dataset.train, config, state.device)
             with memory_in_words():
                 for progress in loop.train(state, stream, run.folder, watch.hooks if watch else (), should_stop):
                     yield dataclasses.replace(progress, note=watch.note() if watch else "")
-        except GanatomyError as error:
-            _record_failure(run, error, state)
-            raise
-        except OSError as error:
-            failure = StorageError(f"writing {run.folder} failed: {error}. Free some space, then resume the run.")
+        except (GanatomyError, OSError) as error:
+            failure = _in_mid_run(run, error)
             _record_failure(run, failure, state)
-            raise failure from error
+            raise failure from error.__cause__ if failure is error else error
         if group.is_first:
             write_status(run, "finished", state.cur_nimg)
+
+
+def _begin(run: Run, dataset: Dataset, cut: belongings.Cut, cur_nimg: int) -> None:
+    """Write for the first time: nothing before this changes the folder."""
+    for folder in (run.folder, *(run.folder / part for part in belongings.PARTS)):
+        files.remove_unfinished(folder)
+    cut.apply()
+    write_status(run, "running", cur_nimg)
+    _save_real(run, dataset)
+
+
+def _in_mid_run(run: Run, error: GanatomyError | OSError) -> GanatomyError:
+    """Return the error that a run ends with once it has begun: whatever it is, it was not refused before work."""
+    if not run.folder.is_dir():
+        return StorageError(
+            f"{run.folder} is gone: it was removed or renamed while the training went on, which has stopped. Where it "
+            "still exists under another name, resume it there; else start the run again."
+        )
+    if isinstance(error, OSError):
+        return StorageError(f"writing {run.folder} failed: {error}. Free some space, then resume the run.")
+    return MidRunError(str(error)) if error.exit_code == 2 else error
 
 
 def _save_real(run: Run, dataset: Dataset) -> None:
@@ -128,16 +147,9 @@ def _save_real(run: Run, dataset: Dataset) -> None:
 def _record_failure(run: Run, error: GanatomyError, state: TrainState) -> None:
     if not state.group.is_first:
         return
-    with contextlib.suppress(StorageError):  # on a full disk what stopped the run matters more than its status
+    # On a full disk, or where the folder is gone, what stopped the run matters more than its status.
+    with contextlib.suppress(StorageError, RunError):
         write_status(run, failure_state(error), state.cur_nimg, str(error))
-
-
-def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors of another run's newest good checkpoint, for a warm start."""
-    good = checkpoint.newest_good(open_run(folder).folder)
-    if good is None:
-        raise RunError(f"{folder} has no checkpoint to start from.")
-    return checkpoint.read(good)[0]
 
 
 def _warn_about_changes(run: Run, group: Group, say: Callable[[str], None]) -> None:
@@ -149,5 +161,8 @@ def _warn_about_changes(run: Run, group: Group, say: Callable[[str], None]) -> N
         )
     before, now = files.read_json(run.folder / "environment.json"), device.environment()
     for name in ("cpu", "packages"):
-        if before[name] != now[name]:
-            say(f"warning: {name} changed since the run's start ({before[name]} -> {now[name]}); numbers may differ.")
+        if before.get(name) != now[name]:
+            say(
+                f"warning: {name} changed since the run's start ({before.get(name)} -> {now[name]}); numbers may "
+                "differ."
+            )

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .. import files
 from ..config import TrainConfig
 from ..models import registry
 from . import ema, schedule
 from .distributed import ALONE, Group
 from .ticklog import TickLog
+
+DECISIVE = (
+    "model", "optimizer", "lr_g", "lr_d", "adam_beta1", "adam_beta2", "init", "z_dim", "batch_size",
+    "ema_halflife_nimg", "seed", "init_from", "data_sha256", "num_train", "img_channels", "img_height", "img_width",
+)  # fmt: skip
+"""Settings that decide what a training has learnt after so many images; not how long it goes on, nor on what."""
+
+
+def identity(config: TrainConfig) -> str:
+    """Return a SHA-256 that tells one training's checkpoints from another's."""
+    decisive = {name: getattr(config, name) for name in DECISIVE}
+    return files.sha256(json.dumps(decisive, sort_keys=True).encode())
 
 
 class TrainState:
@@ -36,9 +50,15 @@ class TrainState:
         """How many of the newest checkpoints stay on disk."""
         return self.config.keep_checkpoints
 
+    @property
+    def identity(self) -> str:
+        """What tells this training's checkpoints from another's."""
+        return identity(self.config)
+
     def is_planned(self, nimg: int) -> bool:
         """Return whether an undisturbed run saves a checkpoint at `nimg` images."""
-        return schedule.is_planned(self.config.checkpoint_nimg or 1, nimg, self.config)
+        interval = self.config.checkpoint_nimg or 1
+        return schedule.is_step_end(nimg, self.config) and schedule.is_planned(interval, nimg, self.config)
 
     @property
     def networks(self) -> dict[str, nn.Module]:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from .. import files
 from ..errors import GanatomyError, Interrupted
 from ..progress import Progress
+from . import belongings
 from .replicates import RunGroup, conclude, state_of, write_states
 from .run import Run, failure_state
 from .runlog import STATS
@@ -106,6 +108,8 @@ class _Worker:
 
 def _in_processes(group: RunGroup, work: Work) -> Iterator[Progress]:
     waiting, workers = deque(group.left()), list[_Worker]()
+    for run in waiting:
+        belongings.check_links(run.folder)
     board, num_workers, stopping = _Board(group, work), group.executor.num_workers, False
     try:
         while waiting or workers:
@@ -145,7 +149,7 @@ def _start(run: Run, words: tuple[str, ...]) -> _Worker:
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    log = open(run.folder / LOG_NAME, "ab")  # noqa: SIM115 (closed when the worker has ended)
+    log = files.open_log(run.folder / LOG_NAME)  # closed when the worker has ended
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, **apart)
     return _Worker(run, process, log, log.tell())
 
@@ -221,10 +225,10 @@ class _Board:
 def _seen_nimg(run: Run) -> int:
     """Return the images a run in training has seen, from the end of its stats.jsonl."""
     path = run.folder / STATS
-    if not path.exists():
+    if not path.is_file():
         return 0
     with open(path, "rb") as handle:
-        handle.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        handle.seek(max(0, handle.seek(0, os.SEEK_END) - TAIL_BYTES))
         lines = handle.read().split(b"\n")
     for line in reversed(lines):
         with contextlib.suppress(ValueError, KeyError, TypeError):
