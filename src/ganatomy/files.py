@@ -14,6 +14,7 @@ import math
 import os
 import re
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -310,12 +311,19 @@ def remove_files(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Delete what a killed process left in mid-write in a folder: files under temporary names of ours, no others."""
+def remove_unfinished(folder: Path, *, folders: bool = False) -> None:
+    """Delete what a killed process left in mid-write in a folder: files under temporary names of ours, no others.
+
+    With `folders`, whole folders under such names too, for places where those are ours.
+    """
     for path in folder.glob(".*.tmp"):
         match = _TEMPORARY.match(path.name)
-        if match and not path.is_dir() and not _may_be_alive(int(match[1]), path):
+        if match is None or _may_be_alive(int(match[1]), path):
+            continue
+        if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
+        elif folders:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _may_be_alive(process: int, path: Path) -> bool:

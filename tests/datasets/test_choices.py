@@ -64,7 +64,7 @@ def twins_of(family: list[int]) -> list[Twin]:
         ([None] * 200, [i % 100 for i in range(200)], 20),
         ([None] * 300, [i // 3 * 3 for i in range(300)], 30),
         (["a", "b"] * 100, [i // 2 * 2 for i in range(200)], 20),  # every picture in both classes
-        ([str(i // 20) for i in range(200)], [i // 4 * 4 for i in range(200)], 40),  # four of each where two were wanted, or none
+        ([str(i // 20) for i in range(200)], [i // 4 * 4 for i in range(200)], 40),  # four each, where two were wanted
         ([None] * 100, [0] * 60 + list(range(60, 100)), 10),  # sixty frames of one film
         ([None] * 4, [0, 0, 2, 2], 2),
         ([None] * 5, [0, 0, 0, 3, 3], 2),

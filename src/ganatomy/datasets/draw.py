@@ -1,4 +1,4 @@
-"""Which pictures are set aside: drawn by one fixed permutation, of every class alike, pictures and their twins together.
+"""Which pictures are set aside: by one fixed permutation, of every class alike, pictures and their twins together.
 
 Pictures that repeat each other are not independent. On both sides of a split they would make a generator that copies
 look like one that does not, and a network that learnt its pictures by heart like one that knows their classes.
