@@ -27,7 +27,9 @@ SMALLER = {
     "train": ["--total-nimg", "320", "--num-threads", "1", "--sample-nimg", "320", "--snapshot-nimg", "320"],
     "measure": ["--num-sets", "1"],
     "compare": ["--num-sets", "1"],
-    "dissect": [word for name, num in SMALL_DISSECTION.items() for word in (f"--{name.replace('_', '-')}", str(num))],
+    "dissect": [
+        word for name, num in SMALL_DISSECTION.items() for word in (f"--{name.replace('_', '-')}", str(num))
+    ],
     "walk": ["--num-frames", "2"],
     "lab": ["--budget", "smoke"],
     "features": ["--num-epochs", "2"],

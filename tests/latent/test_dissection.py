@@ -16,19 +16,9 @@ from ganatomy.progress import Progress
 G = Planted()
 NETWORK = Brightness()
 CONFIG = DissectConfig(
-    num_dims=3,
-    pick="top",
-    num_codes=4,
-    num_latents=90,
-    num_latents_all=60,
-    num_prior_img=40,
-    num_scale_img=30,
-    num_jacobians=4,
-    num_path_pairs=4,
-    num_direction_latents=64,
-    num_inversion_evals=5,
-    atlas_values=(),
-    seed=3,
+    num_dims=3, pick="top", num_codes=4, num_latents=90, num_latents_all=60, num_prior_img=40, num_scale_img=30,
+    num_jacobians=4, num_path_pairs=4, num_direction_latents=64, num_inversion_evals=5,
+    atlas_values=(), seed=3,
 )
 SMALL = DissectConfig(
     dims=(BRIGHT,), num_latents=5, num_latents_all=4, num_prior_img=20, num_scale_img=20, num_jacobians=2,

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from ..errors import DataError
 from .archive import Archive, Member
-from .catalog import cache_dir
+from .catalog import known_cache_dir
 from .decode import MAX_FILE_BYTES
 from .layout import Found, RefusedFile, SourceFile, Split, arrange, is_junk
 from .wording import printable
@@ -28,7 +28,7 @@ def folder_files(path: Path) -> tuple[list[SourceFile], list[RefusedFile]]:
     that this program keeps in its cache, where that lies inside. Raises `DataError` where the folder cannot be listed
     or its form is not clear.
     """
-    cache = cache_dir().resolve()
+    cache = known_cache_dir()
     try:
         root = Path(path).resolve(strict=True)
         names = os.listdir(root)

@@ -72,7 +72,9 @@ def choose_executor(
     return Executor(executor=name, reason=reason, num_workers=num_workers, num_threads=given or 1)
 
 
-def _executor_and_reason(asked: str, device_type: str, num_seeds: int, num_cores: int) -> tuple[ExecutorName, str]:
+def _executor_and_reason(
+    asked: str, device_type: str, num_seeds: int, num_cores: int
+) -> tuple[ExecutorName, str]:
     for name in get_args(ExecutorName):
         if asked == name:
             return name, "asked for"
