@@ -72,6 +72,17 @@ class Findings:
         record["img_shape"] = None if self.img_shape is None else list(self.img_shape)
         return record
 
+    @staticmethod
+    def from_dict(record: dict[str, Any]) -> Findings:
+        """Return the findings that `to_dict` wrote."""
+        values = dict(record)
+        for name in ("classes", "sizes", "modes", "conversions"):
+            values[name] = tuple(record[name])
+        values["refused"] = tuple(RefusedFile(row["file"], row["reason"]) for row in record["refused"])
+        values["decisions"] = tuple(Decision(**row) for row in record["decisions"])
+        values["img_shape"] = None if record["img_shape"] is None else tuple(record["img_shape"])
+        return Findings(**values)
+
     def short_lines(self) -> list[str]:
         """Return a few lines for the start of a training."""
         classes = f" in {len(self.classes):,} classes" if self.classes else ""

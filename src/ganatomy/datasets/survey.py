@@ -24,6 +24,8 @@ Kind = Literal["folder", "zip", "npz", "npy"]
 
 MAX_KEPT_BYTES = 8 * 2**30
 """Most bytes of pixels held in memory."""
+BLOCK_BYTES = 1 << 26
+"""Pixels of files are put together in blocks of this size."""
 NUM_EXAMPLES = 3
 SHEET_CLASSES, SHEET_COLUMNS, SHEET_UNLABELLED = 10, 12, 60
 """A contact sheet shows so many classes with so many pictures each, or so many pictures without classes."""
@@ -84,6 +86,7 @@ class Survey:
         self._seen: Counter[str | None] = Counter()
         self._slots: set[tuple[str | None, int]] = set()
         self._kept_bytes = 0
+        self._block, self._block_used = np.empty(0, np.uint8), 0
 
     @property
     def name(self) -> str:
@@ -120,11 +123,12 @@ class Survey:
         if self.for_sheet:
             kept.pixels = self._for_sheet(pixels, class_name)
         elif self.fitting.size is not None or len(self.sizes) == 1:
-            kept.pixels = self._fitted(pixels)
+            kept.pixels = self._held(self._fitted(pixels), pixels)
             self._kept_bytes += kept.pixels.nbytes
             self._check_memory(self._kept_bytes)
         elif self._kept_bytes:  # of several sizes nothing can be made; the pass goes on to tell which there are
             self._kept_bytes = 0
+            self._block = np.empty(0, np.uint8)
             for other in self.pictures:
                 other.pixels = None
 
@@ -136,6 +140,19 @@ class Survey:
         if self.fitting.size is not None:
             pixels = fit_pixels(pixels, self.fitting.size, self.fitting.fit)
         return pixels if self.fitting.channels is None else to_channels(pixels, self.fitting.channels)
+
+    def _held(self, fitted: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        """Return the pixels in one of a few large blocks: thousands of small pieces of memory would never be given back
+        while anything else lies between them. Part of an array that was read whole stays where it is.
+        """
+        if fitted.nbytes > BLOCK_BYTES // 8 or (fitted is pixels and self.kind in ("npz", "npy")):
+            return fitted
+        if self._block_used + fitted.nbytes > len(self._block):
+            self._block, self._block_used = np.empty(BLOCK_BYTES, np.uint8), 0
+        start, self._block_used = self._block_used, self._block_used + fitted.nbytes
+        held = self._block[start : self._block_used].reshape(fitted.shape)
+        held[...] = fitted
+        return held
 
     def _for_sheet(self, pixels: np.ndarray, class_name: str | None) -> np.ndarray | None:
         """Return the picture for the contact sheet, or None where its place is taken or there is none."""

@@ -13,6 +13,7 @@ import torch
 from .. import config as configuration
 from .. import device, files, images
 from ..config import TrainConfig
+from ..datasets import enough
 from ..datasets.store import Dataset
 from ..errors import DataError, GanatomyError, RunError, StorageError
 from ..progress import Progress
@@ -53,12 +54,21 @@ def configure(
     decided |= dataset.settings()
     decided |= engine.choose(asked, device_name, num_threads, say)
     config = dataclasses.replace(config, **asked | decided)
+    warn_of_size(dataset, config.batch_size, say)
     for name in ("adam_beta1", "adam_beta2"):
         if name in asked and config.optimizer != "adam":
             say(f"warning: {name} is not used by {config.optimizer}; it is ignored.")
     if "num_epochs" in asked and config.total_nimg is not None:
         say("warning: num_epochs is ignored, since total_nimg was given.")
     return configuration.resolve(config)
+
+
+def warn_of_size(dataset: Dataset, batch_size: int, say: Callable[[str], None]) -> None:
+    """Say what a set is too small for, before anything is trained on it."""
+    num_train, num_test = len(dataset.train), len(dataset.test)
+    for text in (enough.told(num_train, num_test), enough.proportion(num_train, batch_size)):
+        if text:
+            say(f"warning: {text}")
 
 
 def run_training(
