@@ -257,6 +257,8 @@ def keep(made_by: Mapping[str, Any], plan: Plan) -> Found:
             _write(handle, made_by, plan)
             handle.flush()
             os.fsync(handle.fileno())
+        if os.name != "nt":
+            os.chmod(temporary, 0o444)  # it is mapped, so nobody should write into it; whoever wants may delete it
         with open(temporary, "rb") as handle:
             found = _read(handle, made_by)
         os.replace(temporary, path)
