@@ -20,7 +20,7 @@ from .store import Dataset, ImageStore
 from .survey import Survey
 
 HASH_BYTES = 1 << 24
-CHUNK_BYTES = 1 << 24
+CHUNK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def assemble(survey: Survey) -> tuple[Dataset, Findings]:
     for index, picture in enumerate(survey.pictures):  # as they were read, so that their memory is free block by block
         split, row = target[index]
         images[split][row] = decided.parts[split].row(index)
-        picture.pixels = None
+        picture.held = None
     train, test = (
         ImageStore(torch.from_numpy(images[split]), _tensor(part.labels(decided.names)))
         for split, part in decided.parts.items()
@@ -124,7 +124,7 @@ def keep(survey: Survey, made_by: Mapping[str, Any]) -> tuple[Dataset, Findings]
     )
     found = kept.keep(made_by, plan)
     for picture in survey.pictures:
-        picture.pixels = None
+        picture.held = None
     return found.dataset(sha256), decided.findings
 
 
