@@ -81,11 +81,15 @@ def data_import(path: str | PathLike[str], /, *, name: str | None = None) -> dic
         path: Folder, .zip, .npz or .npy.
         name: Name to give it; unset: the folder's or file's.
     """
-    from .datasets import collection, imported
+    from .datasets import imported
 
     source = _existing(path)
-    collection.check_kind(source)
-    record = imported.add(source, name)
+    record: dict[str, Any] = console.show(imported.adding(source, name), f"import {source.name}") or {}
+    if record["num_left_out"]:
+        first = "; ".join(f"{file['file']}: {file['reason']}" for file in record["left_out"][:3])
+        console.say(f"warning: {record['num_left_out']:,} entries were left out of the copy ({first}).")
+    if record["problem"]:
+        console.say(f"warning: as it is, no training is possible: {record['problem']}")
     console.say(
         f"imported as {record['name']} (SHA-256 {record['sha256'][:12]}...): use it with --data {record['name']}."
     )

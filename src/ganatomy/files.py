@@ -15,6 +15,7 @@ import math
 import os
 import re
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -350,16 +351,23 @@ def remove_files(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Delete what a killed process left in mid-write in a folder: files under temporary names of ours, no others."""
-    _remove_dead(folder.glob(".*.tmp"))
+def remove_unfinished(folder: Path, *, folders: bool = False) -> None:
+    """Delete what a killed process left in mid-write in a folder: files under temporary names of ours, no others.
+
+    With `folders`, whole folders under such names too, for places where those are ours.
+    """
+    _remove_dead(folder.glob(".*.tmp"), folders=folders)
 
 
-def _remove_dead(found: Iterable[Path]) -> None:
+def _remove_dead(found: Iterable[Path], *, folders: bool = False) -> None:
     for path in found:
         match = _TEMPORARY.match(path.name)
-        if match and not path.is_dir() and not may_be_alive(int(match[1]), path):
+        if match is None or may_be_alive(int(match[1]), path):
+            continue
+        if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
+        elif folders:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def is_passing(path: Path) -> bool:

@@ -357,3 +357,66 @@ def test_the_hash_is_the_same_on_every_machine(tmp_path):
     pictures = {f"{n}.png": np.full((8, 8), n, np.uint8) for n in range(10)}
     dataset, _ = read(write(tmp_path, pictures))
     assert dataset.sha256 == "4488ed9b1d6361728014ec4f1aa7eca907294f6a3912b01d80558f044cbd53d1"
+
+
+def sides(dataset: Dataset) -> tuple[set[bytes], set[bytes]]:
+    """Return the different pictures of both splits."""
+    train, test = ({img.numpy().tobytes() for img in store.images} for store in (dataset.train, dataset.test))
+    return train, test
+
+
+def twice(num: int, forms: tuple[str, ...] = ("a{}.png", "b{}.png"), save=png) -> dict[str, np.ndarray]:
+    return {form.format(number): drawn((16, 16), 1000 + number, channels=1) for form in forms for number in range(num)}
+
+
+@pytest.mark.parametrize(
+    "forms", [("a{}.png", "b{}.png"), ("x/{}.png", "y/{}.png"), ("x/{}.png", "x/copy/{}.png", "y/{}.png")]
+)
+def test_equal_pictures_are_on_one_side_of_the_draw(tmp_path, forms):
+    dataset, findings = read(write(tmp_path, twice(60, forms)))
+    train, test = sides(dataset)
+    assert not train & test
+    assert len(train) + len(test) == 60
+    held = {img.numpy().tobytes() for img in dataset.train.images[-dataset.num_held_out :]}
+    seen = {img.numpy().tobytes() for img in dataset.train.images[: -dataset.num_held_out]}
+    assert len(held & seen) <= 1  # a sixth that no whole family fills
+    decided = {decision.id: decision for decision in findings.decisions}
+    assert decided["twins"].value == "together"
+
+
+def test_nearly_equal_pictures_are_on_one_side_too(tmp_path):
+    pictures = {f"{number}.png": drawn((48, 48), number) for number in range(40)}
+    folder = write(tmp_path, pictures)
+    for name, pixels in pictures.items():
+        (folder / name.replace("png", "jpg")).write_bytes(encode(Image.fromarray(pixels), "JPEG", quality=92))
+    dataset, findings = read(folder)
+    assert findings.near_duplicates["num"] == 40
+    mean = {split: store.images.float().mean(dim=(2, 3)) for split, store in
+            (("train", dataset.train), ("test", dataset.test))}  # fmt: skip
+    nearest = torch.cdist(mean["test"], mean["train"]).amin(dim=1)
+    assert nearest.min() > 0.5  # a JPEG's mean colour is within half a level of its PNG's
+
+
+def test_given_splits_that_share_pictures_are_told(tmp_path):
+    pictures = twice(12, ("train/{}.png", "test/{}.png")) | {
+        f"train/more {number}.png": drawn((16, 16), number, channels=1) for number in range(9)
+    }
+    dataset, findings = read(write(tmp_path, pictures))
+    assert (len(dataset.train), len(dataset.test)) == (21, 12)
+    twins = findings.decisions[-1]
+    assert (twins.id, twins.value) == ("twins", "apart")
+    assert twins.reason.startswith("12 pictures to test on repeat others to train on")
+    assert any("copies of training pictures cannot be told" in line for line in findings.short_lines())
+
+
+def test_arrays_that_share_pictures_are_told(tmp_path):
+    images = np.stack([drawn((16, 16), number, channels=1) for number in range(20)])
+    np.savez(tmp_path / "x.npz", x_train=images, x_test=images[:5])
+    assert read(tmp_path / "x.npz")[1].decisions[-1].reason.startswith("5 pictures to test on repeat")
+
+
+def test_pictures_without_twins_are_drawn_as_ever(tmp_path):
+    """The hash that this set had before twins were looked at."""
+    dataset, findings = read(write(tmp_path, many(60, form="a/{}.png")))
+    assert "twins" not in {decision.id for decision in findings.decisions}
+    assert dataset.sha256 == "0bf70bcf3bc1104143d3ce2b990d72c4b48c86fab2f3652ef655cb84663a995b"

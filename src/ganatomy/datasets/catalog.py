@@ -18,7 +18,7 @@ from pathlib import Path
 import filelock
 import torch
 
-from ..errors import DataError, unknown
+from ..errors import DataError, GanatomyError, unknown
 from . import download
 from .download import Received
 from .sources import AGAIN, read_idx_hashed
@@ -129,6 +129,14 @@ def cache_dir() -> Path:
         return Path.home() / "Library" / "Caches" / "ganatomy"
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "ganatomy"
+
+
+def known_cache_dir() -> Path | None:
+    """Return the cache's folder without links in its path, None where this user has no place for one."""
+    try:
+        return cache_dir().resolve()
+    except (GanatomyError, OSError, RuntimeError):  # a user without a home, or a circle of links
+        return None
 
 
 def where(entry: Entry) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from .. import rng
+from . import draw
+from .draw import MIN_PER_SPLIT, TEST_SHARE
+from .duplicates import Twin, find_twins
 from .fitting import MAX_SIDE_PX, MIN_SIDE_PX, is_trainable, size_words
-from .layout import Split
+from .layout import Split, natural_key
+from .store import num_held_out
 from .survey import MAX_KEPT_BYTES, Survey, size_list
+from .wording import some
 
-MIN_PER_SPLIT = 2
-TEST_SHARE = 10
-"""One picture in so many is for testing, where no folders say."""
-MAX_TEST = 10_000
 LARGE_PX = 128
 """Longest side of a size that is suggested as it was found."""
 SUGGESTED_PX = 64
@@ -30,7 +30,7 @@ class Decision:
     """One thing that was decided about the pictures."""
 
     id: str
-    """size, fit, channels or split."""
+    """size, fit, channels or split; where there is something to tell, classes and twins."""
     value: str | int
     reason: str
     """Why, in plain English."""
@@ -51,6 +51,8 @@ class Choices:
     decisions: tuple[Decision, ...]
     problem: str | None
     """What would stop a training, in words; None where nothing does."""
+    twins: tuple[Twin, ...] = ()
+    """Pictures that repeat an earlier one."""
 
 
 def choose(survey: Survey) -> Choices:
@@ -60,12 +62,19 @@ def choose(survey: Survey) -> Choices:
     size = fitting.size or (common if common is not None and is_trainable(common) else None)
     suggestion = fitting.size or suggest_size(survey.sizes)
     channels, channels_why = _channels(survey)
-    train, test, split = _split(survey)
-    decisions = (_size(survey, suggestion), _fit(survey), Decision("channels", channels, channels_why), split)
+    twins = find_twins([picture.fingerprint for picture in survey.pictures])
+    family = draw.families(len(survey.pictures), twins)
+    train, test, split = _split(survey, family)
+    train = draw.parted(train, num_held_out(len(train)), family)
+    across = draw.num_across(train, test, family)
+    decisions = (
+        _size(survey, suggestion), _fit(survey), Decision("channels", channels, channels_why), split,
+        *_classes(survey, train, test), *_twins(split, len(twins), across),
+    )  # fmt: skip
     problem = _problem(survey, train, test) or _size_problem(survey, suggestion)
     if problem is None and size is not None and len(survey.pictures) * size[0] * size[1] * channels > MAX_KEPT_BYTES:
         problem = f"the pictures would take more than {MAX_KEPT_BYTES >> 30} GiB of memory; give a smaller --size."
-    return Choices(size, suggestion, channels, train, test, decisions, problem)
+    return Choices(size, suggestion, channels, train, test, decisions, problem, tuple(twins))
 
 
 def suggest_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
@@ -118,7 +127,7 @@ def _channels(survey: Survey) -> tuple[Literal[1, 3], str]:
     return 3, f"{len(colourful):,} of {len(survey.pictures):,} pictures have colour, the first is {colourful[0]}"
 
 
-def _split(survey: Survey) -> tuple[list[int], list[int], Decision]:
+def _split(survey: Survey, family: list[int]) -> tuple[list[int], list[int], Decision]:
     """Return the indices to train and to test on, both in the order of one fixed permutation, and the decision."""
     order = rng.generator(0, SPLIT_PURPOSE).permutation(len(survey.pictures)).tolist()
     given: list[Split | None] = [picture.split for picture in survey.pictures]
@@ -128,34 +137,41 @@ def _split(survey: Survey) -> tuple[list[int], list[int], Decision]:
         what = "folders" if survey.kind in ("folder", "zip") else "arrays"
         reason = f"the {what} for train and test say which: {len(train):,} + {len(test):,} pictures"
         return train, test, Decision("split", what, reason)
-    test_set = set(_held_out([picture.class_name for picture in survey.pictures], order))
+    test_set = set(draw.held_out([picture.class_name for picture in survey.pictures], family, order))
     train, test = [i for i in order if i not in test_set], [i for i in order if i in test_set]
-    by_class = ", of every class alike" if any(picture.class_name for picture in survey.pictures) else ""
+    names = {picture.class_name for picture in survey.pictures} - {None}
+    is_alike = names and not names - {survey.pictures[index].class_name for index in test}
+    by_class = ", of every class alike" if is_alike else ""
     reason = (
         f"no folders say; a fixed draw sets aside 1 in {TEST_SHARE}{by_class}: {len(train):,} + {len(test):,} pictures"
     )
     return train, test, Decision("split", "drawn", reason)
 
 
-def _held_out(classes: Sequence[str | None], order: list[int]) -> list[int]:
-    """Return the indices to test on: of each class its share, by largest remainders, but never its only picture."""
-    total = min(MAX_TEST, max(MIN_PER_SPLIT, len(order) // TEST_SHARE))
-    members: dict[str | None, list[int]] = {}
-    for index in order:
-        members.setdefault(classes[index], []).append(index)
-    ideal = {name: total * len(indices) / len(order) for name, indices in members.items()}
-    most = {name: len(indices) - 1 for name, indices in members.items()}
-    quota = {name: min(most[name], int(ideal[name])) for name in members}
-    missing = min(total, sum(most.values())) - sum(quota.values())
-    by_remainder = sorted(members, key=lambda name: (int(ideal[name]) - ideal[name], name or ""))
-    while missing > 0:
-        for name in by_remainder:
-            if quota[name] < most[name] and missing > 0:
-                quota[name] += 1
-                missing -= 1
-    if sum(quota.values()) < MIN_PER_SPLIT:  # hardly any class has two pictures
-        return order[:total]
-    return [index for name, indices in members.items() for index in indices[: quota[name]]]
+def _classes(survey: Survey, train: list[int], test: list[int]) -> list[Decision]:
+    """Say which classes are on one side only, whatever the rule was; nothing where all are on both."""
+    names = {picture.class_name for picture in survey.pictures if picture.class_name is not None}
+    texts = []
+    for indices, what in ((test, "test on"), (train, "train on")):
+        without = sorted(names - {survey.pictures[index].class_name for index in indices}, key=natural_key)
+        if without:
+            texts.append(f"{len(without):,} of {len(names):,} classes have no picture to {what}: {some(without)}")
+    return [Decision("classes", "unlike", "; ".join(texts))] if texts else []
+
+
+def _twins(split: Decision, num: int, num_across: int) -> list[Decision]:
+    """Say on which side pictures are that repeat each other; nothing where there are none."""
+    if not num:
+        return []
+    if num_across:
+        reason = (
+            f"{num_across:,} pictures to test on repeat others to train on, exactly or nearly, so copies of training "
+            "pictures cannot be told from new ones, and scores look better than they are"
+        )
+        return [Decision("twins", "apart", reason)]
+    if split.value != "drawn":
+        return []
+    return [Decision("twins", "together", "pictures that repeat each other stay on one side of the draw")]
 
 
 def _problem(survey: Survey, train: list[int], test: list[int]) -> str | None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import cast
 
 from ..errors import DataError
 from ..progress import Progress
-from . import arrays
-from .assembly import assemble, content_sha256
+from . import arrays, kept
+from .assembly import assemble, content_sha256, keep
 from .findings import Findings
 from .fitting import Fitting
 from .members import folder_files, zip_files
 from .store import Dataset
 from .survey import Kind, Survey, survey_files
 
-__all__ = ["Findings", "check_kind", "content_sha256", "read_path", "survey_path"]
+__all__ = ["Findings", "check_kind", "content_sha256", "read_kept", "read_path", "survey_path"]
+
+Say = Callable[[str], None]
 
 
 def read_path(path: Path, fitting: Fitting) -> Iterator[Progress | tuple[Dataset, Findings]]:
@@ -26,8 +28,46 @@ def read_path(path: Path, fitting: Fitting) -> Iterator[Progress | tuple[Dataset
     be made of the whole (missing, hostile or unclear, too few pictures, several sizes and none asked for, more than
     8 GiB of pixels), `ConfigError` for a fitting that is not allowed.
     """
+    survey = yield from _surveyed(path, fitting)
+    yield assemble(survey)
+
+
+def read_kept(path: Path, fitting: Fitting, say: Say) -> Iterator[Progress | tuple[Dataset, Findings]]:
+    """Do what `read_path` does, from the converted set in the user's cache where there is one, else make one there.
+
+    `say` is told where it is kept, or why it cannot be.
+    """
+    seen = kept.fingerprint(path)
+    asked = {"size": fitting.size, "fit": fitting.fit, "channels": fitting.channels}
+    made_by = None if seen is None else kept.recipe({"own": seen, "kind": check_kind(path), **asked})
+    found = None if made_by is None else kept.find(made_by)
+    if found is not None:
+        yield found.dataset(found.about["sha256"]), Findings.from_dict(found.about["findings"])
+        return
+    survey = yield from _surveyed(path, fitting)
+    if made_by is None or kept.fingerprint(path) != seen:  # what may have changed meanwhile is read again next time
+        yield assemble(survey)
+        return
+    try:
+        result = keep(survey, made_by)
+    except kept.NotKeptError as error:
+        say(f"the converted pictures are not kept for next time: {error}.")
+        result = assemble(survey)
+    else:
+        say(kept.told(made_by))
+    yield result
+
+
+def _surveyed(path: Path, fitting: Fitting) -> Generator[Progress, None, Survey]:
+    """Pass progress on and return the survey, once nothing else holds its pixels any more."""
+    survey: Survey | None = None
     for record in survey_path(path, fitting):
-        yield record if isinstance(record, Progress) else assemble(record)
+        if isinstance(record, Progress):
+            yield record
+        else:
+            survey = record
+    assert survey is not None
+    return survey
 
 
 def survey_path(path: Path, fitting: Fitting, *, for_sheet: bool = False) -> Iterator[Progress | Survey]:

@@ -33,8 +33,9 @@ class Fingerprint(NamedTuple):
     """Hash of shape and pixels, 16 bytes."""
     bands: tuple[int, int, int, int]
     """The difference hash in four parts of 16 bits."""
-    thumb: np.ndarray
-    """uint8 [256], a grey 16 x 16 thumbnail."""
+    thumb: bytes
+    """A grey 16 x 16 thumbnail, 256 levels. Small arrays that outlive their picture would split up the memory that the
+    next pictures need, so that each took twice its size; small bytes lie apart."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def fingerprint(pixels: np.ndarray) -> Fingerprint:
     # a triangle filter: Pillow's BOX takes whole pixels only, so one picture in two sizes would differ
     cells = np.asarray(grey.resize((9, 8), Image.Resampling.BILINEAR))
     brighter = np.packbits(cells[:, 1:] > cells[:, :-1]).view(np.uint16)
-    thumb = np.asarray(grey.resize((THUMB_PX, THUMB_PX), Image.Resampling.BILINEAR)).reshape(-1)
+    # by NumPy, whose bytes are new ones: Pillow's are the rest of a buffer of 64 kB
+    thumb = np.asarray(grey.resize((THUMB_PX, THUMB_PX), Image.Resampling.BILINEAR)).tobytes()
     first, second, third, fourth = brighter.tolist()
     return Fingerprint(digest.digest(), (first, second, third, fourth), thumb)
 
@@ -71,7 +73,7 @@ def find_twins(prints: Sequence[Fingerprint]) -> list[Twin]:
     twins: list[Twin] = []
     originals: dict[bytes, int] = {}
     buckets: dict[tuple[int, int], deque[int]] = {}
-    thumbs = np.array([entry.thumb for entry in prints], dtype=np.uint8)
+    thumbs = np.frombuffer(b"".join(entry.thumb for entry in prints), np.uint8).reshape(-1, THUMB_PX**2)
     for index, entry in enumerate(prints):
         first = originals.setdefault(entry.digest, index)
         if first != index:

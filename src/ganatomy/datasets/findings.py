@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .choices import Choices, Decision
 from .decode import NOTES
-from .duplicates import Twin, find_twins
+from .duplicates import Twin
 from .layout import RefusedFile, natural_key
 from .survey import NUM_EXAMPLES, Kept, Survey, Tally
 from .wording import printable
@@ -71,6 +72,17 @@ class Findings:
         record["img_shape"] = None if self.img_shape is None else list(self.img_shape)
         return record
 
+    @staticmethod
+    def from_dict(record: dict[str, Any]) -> Findings:
+        """Return the findings that `to_dict` wrote."""
+        values = dict(record)
+        for name in ("classes", "sizes", "modes", "conversions"):
+            values[name] = tuple(record[name])
+        values["refused"] = tuple(RefusedFile(row["file"], row["reason"]) for row in record["refused"])
+        values["decisions"] = tuple(Decision(**row) for row in record["decisions"])
+        values["img_shape"] = None if record["img_shape"] is None else tuple(record["img_shape"])
+        return Findings(**values)
+
     def short_lines(self) -> list[str]:
         """Return a few lines for the start of a training."""
         classes = f" in {len(self.classes):,} classes" if self.classes else ""
@@ -89,7 +101,6 @@ class Findings:
 
 def find(survey: Survey, choices: Choices) -> Findings:
     """Return the findings of a survey and what was decided about it."""
-    twins = find_twins([picture.fingerprint for picture in survey.pictures])
     ordered = sorted(survey.sizes.items(), key=lambda item: (-item[1], item[0]))
     size = choices.size
     return Findings(
@@ -103,7 +114,7 @@ def find(survey: Survey, choices: Choices) -> Findings:
         modes=tuple({"format": fmt, "mode": mode, "num": num} for (fmt, mode), num in survey.modes.most_common()),
         conversions=_conversions(survey, choices),
         refused=tuple(survey.refused),
-        near_duplicates=_near_duplicates(survey.pictures, twins),
+        near_duplicates=_near_duplicates(survey.pictures, choices.twins),
         decisions=choices.decisions,
         img_shape=None if size is None else (choices.channels, *size),
         num_train=len(choices.train),
@@ -137,7 +148,7 @@ def _conversions(survey: Survey, choices: Choices) -> tuple[dict[str, Any], ...]
     )
 
 
-def _near_duplicates(pictures: list[Kept], twins: list[Twin]) -> dict[str, Any]:
+def _near_duplicates(pictures: list[Kept], twins: Sequence[Twin]) -> dict[str, Any]:
     pairs = [
         {"first": pictures[twin.first].name, "second": pictures[twin.second].name, "exact": twin.exact}
         for twin in twins[:MAX_TWINS]

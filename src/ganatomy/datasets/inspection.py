@@ -11,6 +11,7 @@ import torch
 
 from .. import images
 from ..progress import Progress
+from . import enough
 from .choices import Choices, choose
 from .collection import survey_path
 from .findings import CONVERSIONS, Findings, class_names, find
@@ -55,7 +56,9 @@ class Inspection:
         for title, rows in sections:
             if rows:
                 lines += ["", title, *_table(rows)]
-        verdict = self.problem or f"Ready: {found.num_train:,} pictures to train on, {found.num_test:,} to test on."
+        short = enough.told(found.num_train, found.num_test)
+        ready = f"{found.num_train:,} pictures to train on, {found.num_test:,} to test on"
+        verdict = self.problem or (f"Ready, but {short} {ready[0].upper()}{ready[1:]}." if short else f"Ready: {ready}.")
         return [*lines, "", *_wrapped(f"Problem: {verdict}" if self.problem else verdict)]
 
     def picture(self) -> np.ndarray | None:

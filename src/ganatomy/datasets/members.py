@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from ..errors import DataError
 from .archive import Archive, Member
+from .catalog import known_cache_dir
 from .decode import MAX_FILE_BYTES
 from .layout import Found, RefusedFile, SourceFile, Split, arrange, is_junk
 from .wording import printable
@@ -23,9 +24,11 @@ MAX_FILES = 2_000_000
 def folder_files(path: Path) -> tuple[list[SourceFile], list[RefusedFile]]:
     """List the pictures below a folder by `layout.arrange`, and the files that are not read; both in natural order.
 
-    Nothing outside the folder is read: links that leave it are refused, links to folders are not followed. Raises
-    `DataError` where the folder cannot be listed or its form is not clear.
+    Nothing outside the folder is read: links that leave it are refused, links to folders are not followed; and nothing
+    that this program keeps in its cache, where that lies inside. Raises `DataError` where the folder cannot be listed
+    or its form is not clear.
     """
+    cache = known_cache_dir()
     try:
         root = Path(path).resolve(strict=True)
         names = os.listdir(root)
@@ -43,45 +46,48 @@ def folder_files(path: Path) -> tuple[list[SourceFile], list[RefusedFile]]:
             raise DataError(
                 f"{path} holds more than {MAX_FILES:,} files. Give the folder that holds only the pictures."
             )
-        if is_junk(parts):
+        if is_junk(parts) or place == cache:
             continue
         try:
-            entry = _look(root, parts, place)
+            entry = look(root, parts, place)
             if entry is None:
                 waiting += [((*parts, name), place / name) for name in os.listdir(place)]
             else:
                 found.append(entry)
         except OSError as error:
             refused.append(RefusedFile(printable("/".join(parts)), f"it cannot be read: {error.strerror or error}"))
-        except _NotTaken as error:
+        except NotTaken as error:
             refused.append(RefusedFile(printable("/".join(parts)), str(error)))
     return arrange(found, refused, str(path))
 
 
-class _NotTaken(Exception):
+class NotTaken(Exception):
     """Why a folder's entry is not read."""
 
 
-def _look(root: Path, parts: tuple[str, ...], place: Path) -> Found | None:
-    """Return a plain file, or None for a folder to be listed; anything else raises `_NotTaken` or OSError."""
+def look(root: Path, parts: tuple[str, ...], place: Path) -> Found | None:
+    """Return a plain file, or None for a folder to be listed; anything else raises `NotTaken` or OSError.
+
+    `root` is resolved; a link to a file inside it is that file.
+    """
     status = os.lstat(place)
     target = place
     if stat.S_ISLNK(status.st_mode):
         try:
             target = place.resolve(strict=True)
         except RuntimeError as error:
-            raise _NotTaken("a link that leads in a circle") from error
+            raise NotTaken("a link that leads in a circle") from error
         except FileNotFoundError as error:
-            raise _NotTaken("a link that leads nowhere") from error
+            raise NotTaken("a link that leads nowhere") from error
         if not target.is_relative_to(root):
-            raise _NotTaken("a link that leaves the folder; copy the file itself here")
+            raise NotTaken("a link that leaves the folder; copy the file itself here")
         status = os.stat(target)
         if stat.S_ISDIR(status.st_mode):
-            raise _NotTaken("a link to a folder; its files are read where they lie")
+            raise NotTaken("a link to a folder; its files are read where they lie")
     if stat.S_ISDIR(status.st_mode):
         return None
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-        raise _NotTaken("not a plain file")
+        raise NotTaken("not a plain file")
     return Found(parts, status.st_size, _opener(target))
 
 

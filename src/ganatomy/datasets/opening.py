@@ -44,7 +44,7 @@ def open_data(name: str | None, options: DataOptions, caller: Caller) -> Dataset
         return _default(options, caller)
     wanted = fitting_of(options)
     if name == atelier.NAME:
-        return _drawn(wanted, fallback="")
+        return _drawn(wanted, caller, fallback="")
     if name in catalog.CATALOG:
         _check_native(name, wanted)
         return catalog.load(name, options.get("data_dir"), on_progress=caller.on_download)
@@ -115,13 +115,13 @@ def _default(options: DataOptions, caller: Caller) -> Dataset:
         f"*** The default data set {DEFAULT_DATA} cannot be had: {reason}\n"
         f"*** Going on with {atelier.NAME}, ten kinds of garments drawn by this program. Name a set with --data."
     )
-    return _drawn(Fitting(), fallback=reason)
+    return _drawn(Fitting(), caller, fallback=reason)
 
 
-def _drawn(wanted: Fitting, fallback: str) -> Dataset:
+def _drawn(wanted: Fitting, caller: Caller, fallback: str) -> Dataset:
     if wanted.channels == 3:
         raise ConfigError(f"--channels 3: {atelier.NAME} is drawn in grey; leave it out or give 1.")
-    dataset = atelier.load(wanted.size or (28, 28))
+    dataset = atelier.load_kept(wanted.size or (28, 28), caller.say)
     return dataclasses.replace(dataset, origin=Origin("drawn", fallback=fallback))
 
 
@@ -134,7 +134,7 @@ def _check_native(name: str, wanted: Fitting) -> None:
 
 def _own(path: Path, wanted: Fitting, caller: Caller, name: str = "") -> Dataset:
     """Read a folder or file of pictures, saying what was found and decided."""
-    dataset, findings = caller.show(collection.read_path(path, wanted), f"read {path.name}")
+    dataset, findings = caller.show(collection.read_kept(path, wanted, caller.say), f"read {path.name}")
     for line in findings.short_lines():
         caller.say(line)
     origin = Origin("own", "" if name else str(path.resolve()), wanted.fit, findings=findings.to_dict())

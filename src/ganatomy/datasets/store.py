@@ -13,6 +13,11 @@ from ..errors import DataError
 MAX_HELD_OUT = 10_000
 
 
+def num_held_out(num_train: int) -> int:
+    """Return how many of so many training images are held out: see `Dataset.num_held_out`."""
+    return min(MAX_HELD_OUT, num_train // 6)
+
+
 @dataclass(frozen=True)
 class ImageStore:
     """Images and labels of one split, on the CPU. Raises `DataError` where they don't fit each other."""
@@ -85,7 +90,7 @@ class Dataset:
         They choose the network's epoch, and their distance to the test images is the floor of every score; so the
         training images must not be sorted by class.
         """
-        return min(MAX_HELD_OUT, len(self.train) // 6)
+        return num_held_out(len(self.train))
 
     def describe(self) -> dict[str, Any]:
         """Return what `data.json` of a run says: JSON values, without any path."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -24,11 +25,21 @@ Kind = Literal["folder", "zip", "npz", "npy"]
 
 MAX_KEPT_BYTES = 8 * 2**30
 """Most bytes of pixels held in memory."""
+BLOCK_BYTES = 1 << 26
+"""Pixels of files are put together in blocks of this size."""
 NUM_EXAMPLES = 3
 SHEET_CLASSES, SHEET_COLUMNS, SHEET_UNLABELLED = 10, 12, 60
 """A contact sheet shows so many classes with so many pictures each, or so many pictures without classes."""
 SHEET_PX = 256
 """Longest side of a picture on a contact sheet."""
+
+
+class Held(NamedTuple):
+    """Pixels in a block of memory; an array object for each picture would cost more than its numbers."""
+
+    block: np.ndarray
+    start: int
+    shape: tuple[int, ...]
 
 
 @dataclass(eq=False)
@@ -45,8 +56,16 @@ class Kept:
     has_colour: bool
     """Whether these channels differ visibly."""
     fingerprint: Fingerprint
-    pixels: np.ndarray | None
-    """uint8 [H, W] or [H, W, 3], fitted where a size was asked for; None where it need not be kept."""
+    held: Held | np.ndarray | None = None
+    """Where its pixels are; None where they need not be kept."""
+
+    @property
+    def pixels(self) -> np.ndarray | None:
+        """uint8 [H, W] or [H, W, 3], fitted where a size was asked for; None where it was not kept."""
+        if not isinstance(self.held, Held):
+            return self.held
+        block, start, shape = self.held
+        return block[start : start + math.prod(shape)].reshape(shape)
 
 
 @dataclass
@@ -84,6 +103,7 @@ class Survey:
         self._seen: Counter[str | None] = Counter()
         self._slots: set[tuple[str | None, int]] = set()
         self._kept_bytes = 0
+        self._block, self._block_used = np.empty(0, np.uint8), 0
 
     @property
     def name(self) -> str:
@@ -109,7 +129,7 @@ class Survey:
         pixels = picture.pixels
         height, width = pixels.shape[:2]
         kept = Kept(
-            name, class_name, split, (height, width), pixels.ndim == 3, has_colour(pixels), fingerprint(pixels), None
+            name, class_name, split, (height, width), pixels.ndim == 3, has_colour(pixels), fingerprint(pixels)
         )
         self.pictures.append(kept)
         self.sizes[height, width] += 1
@@ -118,15 +138,17 @@ class Survey:
         for note in notes:
             self.conversions.setdefault(note, Tally()).add(name)
         if self.for_sheet:
-            kept.pixels = self._for_sheet(pixels, class_name)
+            kept.held = self._for_sheet(pixels, class_name)
         elif self.fitting.size is not None or len(self.sizes) == 1:
-            kept.pixels = self._fitted(pixels)
-            self._kept_bytes += kept.pixels.nbytes
+            fitted = self._fitted(pixels)
+            kept.held = self._held(fitted, pixels)
+            self._kept_bytes += fitted.nbytes
             self._check_memory(self._kept_bytes)
         elif self._kept_bytes:  # of several sizes nothing can be made; the pass goes on to tell which there are
             self._kept_bytes = 0
+            self._block = np.empty(0, np.uint8)
             for other in self.pictures:
-                other.pixels = None
+                other.held = None
 
     def refuse(self, name: str, reason: str) -> None:
         """Take in one file that cannot be read."""
@@ -136,6 +158,18 @@ class Survey:
         if self.fitting.size is not None:
             pixels = fit_pixels(pixels, self.fitting.size, self.fitting.fit)
         return pixels if self.fitting.channels is None else to_channels(pixels, self.fitting.channels)
+
+    def _held(self, fitted: np.ndarray, pixels: np.ndarray) -> Held | np.ndarray:
+        """Put the pixels into one of a few large blocks: thousands of small pieces of memory would never be given back
+        while anything else lies between them. Part of an array that was read whole stays where it is.
+        """
+        if fitted.nbytes > BLOCK_BYTES // 8 or (fitted is pixels and self.kind in ("npz", "npy")):
+            return fitted
+        if self._block_used + fitted.nbytes > len(self._block):
+            self._block, self._block_used = np.empty(BLOCK_BYTES, np.uint8), 0
+        start, self._block_used = self._block_used, self._block_used + fitted.nbytes
+        self._block[start : self._block_used].reshape(fitted.shape)[...] = fitted
+        return Held(self._block, start, fitted.shape)
 
     def _for_sheet(self, pixels: np.ndarray, class_name: str | None) -> np.ndarray | None:
         """Return the picture for the contact sheet, or None where its place is taken or there is none."""

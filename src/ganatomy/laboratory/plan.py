@@ -23,7 +23,7 @@ from ..latent.lens import Lens, Subject
 from ..metrics.features import features_for, features_reason
 from ..models.generate import generate
 from ..progress import clock
-from ..training import engine, memory
+from ..training import engine, memory, session
 from ..training.run import check_empty
 from ..training.state import TrainState
 
@@ -173,6 +173,7 @@ def announce(plan: Plan, dataset: Dataset, folder: Path, say: Callable[[str], No
         f"{sizes.num_sets} x 10,000 samples each; all latent numbers on {sizes.num_latents_all} latents, "
         f"the chosen ones on {sizes.num_latents:,}; claims; report."
     )
+    session.warn_of_size(dataset, max(plan.train_config(preset, dataset).batch_size for preset in PRESETS), say)
     say(f"feature network {features_reason(dataset)}")
     device.use_threads(plan.num_threads)
     stages = expected_seconds(plan, dataset, folder)

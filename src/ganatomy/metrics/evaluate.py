@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import images, rng
+from ..datasets.enough import MIN_COMPARED
 from ..datasets.store import Dataset
 from ..errors import ConfigError, DataError
 from ..models.generate import generate
@@ -65,8 +66,13 @@ def compute_moments(dataset: Dataset, features: FeatureNetwork, split: Split) ->
     return moments_of(features.extract(real_images(dataset, split))[0])
 
 
-def floor(dataset: Dataset, features: FeatureNetwork) -> float:
-    """Return the Frechet distance of the held-out real images to the test images, in squared feature units."""
+def floor(dataset: Dataset, features: FeatureNetwork) -> float | None:
+    """Return the Frechet distance of the held-out real images to the test images, in squared feature units.
+
+    None where fewer than two are held out.
+    """
+    if dataset.num_held_out < MIN_COMPARED:
+        return None
     return frechet(real_moments(dataset, features, "held_out"), real_moments(dataset, features, "test"))
 
 
@@ -114,10 +120,10 @@ def measure(
     if features is None:
         yield _nothing_measured(dataset, seed)
         return
-    num_real = min(len(dataset.test), len(real_images(dataset, "held_out")))
-    if num_real < 2:
+    if len(dataset.test) < MIN_COMPARED:
         raise DataError(
-            f"the data set {dataset.name} has {num_real} real images to compare with; at least 2 are needed."
+            f"the data set {dataset.name} has {len(dataset.test)} test image to compare with; at least {MIN_COMPARED} "
+            "are needed. Give more pictures."
         )
     reference = real_moments(dataset, features, "test")
     sets = []

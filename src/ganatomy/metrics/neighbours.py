@@ -93,7 +93,7 @@ def find_nearest(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, b = _as_they_are(a), _as_they_are(b)
     if a.shape[1] != b.shape[1]:
         raise GanatomyError(f"rows have {a.shape[1]} and {b.shape[1]} numbers; only rows of one width have distances.")
-    largest = max(float(np.abs(rows).max()) for rows in (a, b))
+    largest = max(max(float(rows.max()), -float(rows.min())) for rows in (a, b))
     if not 1e-15 < largest < 1e15:  # squares would leave float32
         return nearest(a, b)
     centre = b[:: max(1, len(b) // 1000)].mean(axis=0, dtype=np.float64).astype(np.float32)

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..datasets.enough import NEIGHBOURS
 from .checks import check_pair
 from .neighbours import open_ties, squared_blocks, squared_radii
 
-K = 5
+K = NEIGHBOURS
 
 
 class Prdc(NamedTuple):

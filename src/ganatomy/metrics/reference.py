@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 
 from .. import files
 from ..datasets import catalog
+from ..datasets.enough import MIN_COMPARED
 from ..datasets.store import Dataset
 from ..errors import StorageError
 from .kernel import KernelDistance, kernel_distance
@@ -50,7 +51,8 @@ class Reference:
 
     def _compute(self) -> dict[str, np.ndarray]:
         test = real_features(self._dataset, self._network, "test", self.num)
-        held_out = real_features(self._dataset, self._network, "held_out", self.num_floor)
+        has_floor = self._dataset.num_held_out >= MIN_COMPARED  # a network need not know what to do with no image
+        held_out = real_features(self._dataset, self._network, "held_out", self.num_floor) if has_floor else test[:0]
         enough = min(len(test), len(held_out)) > self.k
         floor: KernelDistance | None = kernel_distance(held_out, test) if len(held_out) > 1 else None
         radii = squared_radii(test, self.k) if len(test) > self.k else np.empty(0)

@@ -38,6 +38,12 @@ DECISIONS = (
         r"no folders say; a fixed draw sets aside 1 in (?P<share>\d+), of every class alike" + _SPLIT,
         "why.split_by_class",
     ),
+    (
+        r"(?P<n>[\d,]+) of (?P<total>[\d,]+) classes have no picture to test on: (?P<names>[^;]+)$",
+        "why.classes_untested",
+    ),
+    (r"pictures that repeat each other stay on one side", "why.twins_together"),
+    (r"(?P<n>[\d,]+) pictures to test on repeat others to train on", "why.twins_apart"),
 )
 """Why the reader of own pictures chose as it did (`datasets.choices`)."""
 

@@ -13,6 +13,7 @@ import torch
 from .. import config as configuration
 from .. import device, files, images
 from ..config import TrainConfig
+from ..datasets import enough
 from ..datasets.store import Dataset
 from ..errors import DataError, GanatomyError, MidRunError, RunError, StorageError, memory_in_words
 from ..progress import Progress
@@ -53,6 +54,7 @@ def configure(
     decided |= dataset.settings()
     decided |= engine.choose(asked, device_name, num_threads, say)
     config = dataclasses.replace(config, **asked | decided)
+    warn_of_size(dataset, config.batch_size, say)
     for name in ("adam_beta1", "adam_beta2"):
         if name in asked and config.optimizer != "adam":
             say(f"warning: {name} is not used by {config.optimizer}; it is ignored.")
@@ -61,6 +63,14 @@ def configure(
     config = configuration.resolve(config)
     memory.check(config)
     return config
+
+
+def warn_of_size(dataset: Dataset, batch_size: int, say: Callable[[str], None]) -> None:
+    """Say what a set is too small for, before anything is trained on it."""
+    num_train, num_test = len(dataset.train), len(dataset.test)
+    for text in (enough.told(num_train, num_test), enough.proportion(num_train, batch_size)):
+        if text:
+            say(f"warning: {text}")
 
 
 def run_training(
