@@ -19,8 +19,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
+from . import bounds, console, files
 from . import config as configuration
-from . import console, files
 from .config import DataOptions, Overrides
 from .errors import ConfigError, unknown
 from .shared import DATA_OPTIONS
@@ -121,6 +121,7 @@ def lab(
 
     planning.check_budget(budget)
     _check_lang(lang)
+    bounds.check("seed", seed)
     dataset = _open(data, options)
     plan = planning.make_plan(budget=budget, seed=seed, dims=dims, dataset=dataset, say=console.say)
     folder = files.make_folder(Path(out or Path("runs") / f"lab-{files.plain_name(dataset.name)}-{budget}-s{seed}"))
@@ -236,10 +237,8 @@ def measure(
     group = open_group(run) if is_group(run) else None
     runs = spread.measurable(group, console.say) if group else [open_run(run)]
     _ = [opened.snapshot_nimg for opened in runs]
-    if num_sets < 1 or seed < 0:
-        raise ConfigError(
-            f"num_sets is {num_sets} and seed is {seed}; at least 1 set and a seed of 0 or more are needed."
-        )
+    for name, value in (("num_sets", num_sets), ("seed", seed), ("k", k)):
+        bounds.check(name, value)
     dataset = _of_run(runs[0], data_dir)
     records: list[dict[str, Any]] = []
     for opened in runs:
@@ -294,6 +293,7 @@ def dissect(
         **options,
     )  # fmt: skip
     config = dissection.check(given, z_dim)
+    dissection.check_memory(config, z_dim, opened.config.img_shape)
     z = codes.read_latents(Path(latents), z_dim) if latents else None
     own, left_out = own_images.read_own(Path(images), opened.config.img_shape) if images else (None, ())
     for line in left_out:

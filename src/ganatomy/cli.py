@@ -17,7 +17,7 @@ from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, Pri
 
 from . import api, console, data_verbs, judge_verbs, walk_verb
 from .config import DataOptions, Overrides, ShapeOptions
-from .errors import GanatomyError, unknown
+from .errors import GanatomyError, memory_in_words, unknown
 
 VERBS: tuple[Callable[..., Any], ...] = (
     api.lab, api.train, api.sample, api.measure, api.dissect, walk_verb.walk, judge_verbs.compare, judge_verbs.doctor,
@@ -157,7 +157,8 @@ def main(args: list[str] | None = None) -> NoReturn:
     if args is None:
         console.note_command()
     try:
-        _run(sys.argv[1:] if args is None else args)
+        with memory_in_words():
+            _run(sys.argv[1:] if args is None else args)
     except GanatomyError as error:
         print(f"ganatomy: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

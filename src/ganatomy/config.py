@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
+from . import bounds
 from .errors import ConfigError, unknown
 
 ModelName = Literal["mlp", "dcgan"]
@@ -169,22 +170,26 @@ class Overrides(TypedDict, total=False):
     """Newest checkpoints kept, at least 2."""
 
 
-POSITIVE = (
+BOUNDED = (
     "lr_g", "lr_d", "z_dim", "batch_size", "num_epochs", "total_nimg", "ema_halflife_nimg", "tick_nimg",
-    "sample_nimg", "snapshot_nimg", "checkpoint_nimg", "num_threads",
+    "sample_nimg", "snapshot_nimg", "checkpoint_nimg", "num_threads", "num_processes", "keep_checkpoints",
+    "budget_sec", "seed", "num_train", "img_height", "img_width",
 )  # fmt: skip
+"""Numbers with a range in `bounds`."""
+UNDECIDED = ("total_nimg", "tick_nimg", "sample_nimg", "snapshot_nimg", "checkpoint_nimg", "budget_sec")
+"""Those of them that may be None."""
 
 
 def check(config: TrainConfig) -> TrainConfig:
     """Return the configuration if every value is allowed; else raise a `ConfigError` naming value and range."""
-    for name in POSITIVE:
-        value = getattr(config, name)
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise ConfigError(f"{name} is {value}; it must be greater than 0.")
+    bounds.check_all(config, BOUNDED, UNDECIDED)
     for name in ("adam_beta1", "adam_beta2"):
         value = getattr(config, name)
-        if not 0 <= value < 1:
-            raise ConfigError(f"{name} is {value}; it must be at least 0 and below 1.")
+        if not isinstance(value, int | float) or not 0 <= value < 1:
+            given = value if isinstance(value, float) else bounds.shown(value)
+            raise ConfigError(f"{name} is {given}; it must be at least 0 and below 1.")
+    if config.img_channels not in (1, 3):
+        raise ConfigError(f"img_channels is {bounds.shown(config.img_channels)}; allowed: 1 (grey) or 3 (RGB).")
     for name, allowed in (
         ("model", ModelName),
         ("optimizer", OptimizerName),
@@ -194,12 +199,6 @@ def check(config: TrainConfig) -> TrainConfig:
     ):
         if getattr(config, name) not in get_args(allowed):
             raise unknown(name, getattr(config, name), get_args(allowed))
-    if config.keep_checkpoints < 2:
-        raise ConfigError(
-            f"keep_checkpoints is {config.keep_checkpoints}; at least 2 are kept, so that one may be damaged."
-        )
-    if config.seed < 0:
-        raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
     return config
 
 
@@ -211,14 +210,16 @@ def resolve(config: TrainConfig) -> TrainConfig:
     def every(value: int | None, share: int) -> int:
         return value or max(config.batch_size, math.ceil(total / share))
 
-    return dataclasses.replace(
-        config,
-        total_nimg=total,
-        num_epochs=total / config.num_train,
-        tick_nimg=every(config.tick_nimg, 200),
-        sample_nimg=every(config.sample_nimg, 10),
-        snapshot_nimg=every(config.snapshot_nimg, 5),
-        checkpoint_nimg=config.checkpoint_nimg or max(10 * config.batch_size, math.ceil(total / 20)),
+    return check(
+        dataclasses.replace(
+            config,
+            total_nimg=total,
+            num_epochs=total / config.num_train,
+            tick_nimg=every(config.tick_nimg, 200),
+            sample_nimg=every(config.sample_nimg, 10),
+            snapshot_nimg=every(config.snapshot_nimg, 5),
+            checkpoint_nimg=config.checkpoint_nimg or max(10 * config.batch_size, math.ceil(total / 20)),
+        )
     )
 
 

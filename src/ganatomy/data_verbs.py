@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
-from . import console, files
+from . import bounds, console, files
 from .config import DataOptions, ShapeOptions
 from .errors import ConfigError, DataError, unknown
 
@@ -114,6 +114,11 @@ def features_train(
     from .datasets import opening
     from .metrics import feature_training
 
+    bounds.check("seed", seed)
+    if num_epochs is not None:
+        bounds.check("num_feature_epochs", num_epochs, called="num_epochs")
+    if num_threads is not None:
+        bounds.check("num_threads", num_threads)
     caller = opening.Caller(console.say, console.show, console.download_lines())
     dataset = opening.open_data(data, options, caller)
     with console.stoppable("Start it again: it continues.") as stop:

@@ -7,13 +7,16 @@ import importlib.metadata
 import math
 import os
 import platform
+import re
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from . import bounds
 from .errors import ConfigError, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -45,8 +48,7 @@ def choose_device(name: str) -> tuple[torch.device, str]:
 def choose_threads(asked: int | None, num_sharing: int = 1) -> tuple[int, str]:
     """Return (CPU threads, reason): what was asked for, else this process's share of the cores, at most 16."""
     if asked is not None:
-        if asked < 1:
-            raise ConfigError(f"num_threads is {asked}; it must be at least 1.")
+        bounds.check("num_threads", asked)
         return asked, "asked for"
     cores = num_cores()
     among = f", shared by {num_sharing} processes" if num_sharing > 1 else ""
@@ -96,6 +98,84 @@ def peak_memory_gb() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak) / (1e9 if sys.platform == "darwin" else 1e6)
+
+
+def free_memory_bytes(device: torch.device | str = "cpu") -> int | None:
+    """Return the bytes of memory that this process can still take on a device, or None where the system does not tell.
+
+    On a CPU it is the least of what the machine has free, of what its control groups (containers) leave, and of the
+    limits on this process (`ulimit -v`).
+    """
+    if torch.device(device).type == "cuda":
+        return int(torch.cuda.mem_get_info(torch.device(device))[0])
+    found = [left for left in (_free_of_machine(), *_free_of_groups(), *_free_of_limits()) if left is not None]
+    return max(0, min(found)) if found else None
+
+
+def _free_of_machine() -> int | None:
+    table = _read("/proc/meminfo")
+    if match := re.search(r"^MemAvailable:\s*(\d+) kB", table, re.M):
+        return 1024 * int(match[1])
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" in names and "SC_PAGE_SIZE" in names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def _free_of_groups() -> Iterator[int]:
+    """Yield what each control group around this process leaves (cgroup v2, else v1); cached files can be given back."""
+    root = Path("/sys/fs/cgroup")
+    lines = [line.split(":", 2) for line in _read("/proc/self/cgroup").splitlines() if line.count(":") >= 2]
+    for _, controllers, inside in lines:
+        if controllers not in ("", "memory") and "memory" not in controllers.split(","):
+            continue
+        top = root / "memory" if controllers else root
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else ("memory.max", "memory.current")
+        parts = Path(inside).parts[1:]
+        for depth in range(len(parts) + 1):
+            folder = top.joinpath(*parts[:depth])
+            limit, used = (_read(folder / name).strip() for name in names)
+            if limit.isdigit() and used.isdigit() and int(limit) < 2**60:
+                cached = re.search(r"^(?:total_)?inactive_file (\d+)", _read(folder / "memory.stat"), re.M)
+                yield int(limit) - int(used) + (int(cached[1]) if cached else 0)
+
+
+def _free_of_limits() -> Iterator[int]:
+    """Yield what the limits on this process's address space and data leave."""
+    if sys.platform == "win32":
+        return
+    import resource  # not on Windows
+
+    sizes = _read("/proc/self/statm").split()
+    for limit, column in ((resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)):
+        most = resource.getrlimit(limit)[0]
+        if most != resource.RLIM_INFINITY and len(sizes) > column:
+            yield most - int(sizes[column]) * resource.getpagesize()
+
+
+def _read(path: str | Path) -> str:
+    """Return what a small file of the system says, nothing where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def check_memory(needed: int, what: str, advice: str) -> None:
+    """Refuse work that needs more bytes than are free here; `what` begins the sentence, `advice` ends the message."""
+    free = free_memory_bytes()
+    if free is not None and needed > free:
+        raise ConfigError(
+            f"{what} needs {told_bytes(needed)} of memory or more, and {told_bytes(free)} are free here. {advice}"
+        )
+
+
+def told_bytes(num: float) -> str:
+    """Return a number of bytes as people read it: 1.2 GB."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9)):
+        if num >= size:
+            return f"{num / size:,.1f} {unit}"
+    return f"{num / 1e6:.1f} MB"
 
 
 def cpu_name() -> str:

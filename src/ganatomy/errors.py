@@ -6,8 +6,10 @@ returns: 2 for input refused before any work, 1 for a failure in mid-run, 130 an
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
 
 
 class GanatomyError(Exception):
@@ -44,6 +46,12 @@ class StorageError(GanatomyError):
     exit_code = 1
 
 
+class MemoryShortError(GanatomyError):
+    """Memory that was needed in mid-run was not there."""
+
+    exit_code = 1
+
+
 class DivergedError(GanatomyError):
     """A loss or gradient became NaN or infinite; the step was not taken."""
 
@@ -62,6 +70,34 @@ class Interrupted(GanatomyError):
     def __init__(self, message: str, exit_code: int = 130):
         super().__init__(message)
         self.exit_code = exit_code
+
+
+_NO_MEMORY = (
+    "can't allocate memory", "DefaultCPUAllocator", "not enough memory", "out of memory", "Cannot allocate memory",
+    "std::bad_alloc",
+)  # fmt: skip
+"""What the messages of PyTorch and its libraries say where memory is missing."""
+
+
+@contextlib.contextmanager
+def memory_in_words() -> Iterator[None]:
+    """Turn memory that is missing inside the block into a `MemoryShortError`; every other error passes as it is.
+
+    PyTorch has no type of its own for it on a CPU, only a RuntimeError with these words; the system has ENOMEM.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.ENOMEM:
+            raise
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in _NO_MEMORY):
+            raise
+        detail = (str(error).splitlines() or [""])[0].strip()
+        raise MemoryShortError(
+            "this machine, or the limit set for this process, has no more memory for this"
+            f"{f' ({detail[:200]})' if detail else ''}. Give fewer or smaller images, a smaller batch_size or fewer "
+            "latents, or use a machine with more memory."
+        ) from error
 
 
 def unknown(kind: str, given: str, allowed: Iterable[str]) -> ConfigError:

@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import console, files
+from . import bounds, console, files
 from .errors import ConfigError, unknown
 from .reporting.words import LANGS, Lang
 
@@ -49,10 +49,8 @@ def compare(
 
     if lang not in LANGS:
         raise unknown("language", lang, LANGS)
-    if num_sets < 1 or seed < 0:
-        raise ConfigError(
-            f"num_sets is {num_sets} and seed is {seed}; at least 1 set and a seed of 0 or more are needed."
-        )
+    bounds.check("num_sets", num_sets)
+    bounds.check("seed", seed)
     given = _several(paths)
     if not given:
         raise ConfigError("give two or more folders of runs, or folders whose sub-folders are runs.")

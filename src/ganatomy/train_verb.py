@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from . import config as configuration
-from . import console, device, files, presets, shared
+from . import bounds, console, device, files, presets, shared
 from .config import DataOptions, TrainConfig
 from .datasets.store import Dataset
 from .errors import ConfigError
@@ -161,8 +161,7 @@ def _check_seeds(words: Words) -> None:
         if words.executor is not None:
             raise ConfigError("--executor says how several trainings are run; give --seeds K too, or leave it out.")
         return
-    if words.seeds < 1:
-        raise ConfigError(f"seeds is {words.seeds}; it is the number of trainings and must be at least 1.")
+    bounds.check_seeds(words.asked.get("seed", 0), words.seeds)
 
 
 def _decide(config: TrainConfig, dataset: Dataset, folder: Path, began: float) -> Decision:

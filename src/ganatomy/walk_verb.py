@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import console, files
+from . import bounds, console, files
 from .errors import ConfigError
 from .shared import of_run
 

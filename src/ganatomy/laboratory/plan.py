@@ -23,7 +23,7 @@ from ..latent.lens import Lens, Subject
 from ..metrics.features import features_for, features_reason
 from ..models.generate import generate
 from ..progress import clock
-from ..training import engine
+from ..training import engine, memory
 from ..training.state import TrainState
 
 PRESETS = ("gan", "dcgan")
@@ -138,11 +138,14 @@ def make_plan(
     device_name, device_reason = device.choose_device("auto")
     num_threads, threads_reason = device.choose_threads(None)
     say(f"device: {device_name} ({device_reason}); CPU threads: {num_threads} ({threads_reason}).")
-    return Plan(
+    plan = Plan(
         budget=budget, seed=seed, data=dataset.name, data_sha256=dataset.sha256,
         dims=tuple(dims) if dims is not None else None, nimg=choose_nimg(budget, str(device_name), num_threads, say),
         device=str(device_name), num_threads=num_threads, **engine.choose({}, device_name, num_threads, say),
     )  # fmt: skip
+    for preset in PRESETS:
+        memory.check(plan.train_config(preset, dataset))
+    return plan
 
 
 def choose_nimg(budget: str, device_name: str, num_threads: int, say: Callable[[str], None]) -> dict[str, int]:

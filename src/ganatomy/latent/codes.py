@@ -11,6 +11,7 @@ import io
 import math
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, get_args
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import rng
+from .. import bounds, rng
 from ..errors import ConfigError, DataError, unknown
 
 Pick = Literal["random", "top"]
@@ -51,9 +52,9 @@ def check_dims(dims: Sequence[int], z_dim: int) -> tuple[int, ...]:
     for dim in dims:
         if not 0 <= dim < z_dim:
             raise ConfigError(
-                f"latent number {dim} does not exist: this generator's latents have {z_dim} numbers, 0 to {z_dim - 1}."
+                f"latent number {bounds.shown(dim)} does not exist: this generator's latents have {z_dim} numbers, 0 to {z_dim - 1}."
             )
-    twice = sorted({dim for dim in dims if list(dims).count(dim) > 1})
+    twice = sorted(dim for dim, num in Counter(dims).items() if num > 1)
     if twice:
         raise ConfigError(f"dims names {', '.join(map(str, twice))} more than once; name each latent number once.")
     return tuple(dims)
@@ -63,18 +64,29 @@ def check_values(values: Sequence[float]) -> tuple[float, ...]:
     """Return the edit values if they are finite and different (as printed with %g); else a `ConfigError`."""
     if not values:
         raise ConfigError("values is empty; give at least one value to set, for example 0.1,5,20.")
+    bounds.check("number of values", len(values), called="the number of values")
     for value in values:
-        if not math.isfinite(value):
-            raise ConfigError(f"the edit value {value} is not a finite number; give values such as 0.1,5,20.")
+        check_value(value, f"the edit value {bounds.shown(value)}")
     if len({value_name(value) for value in values}) < len(values):
         raise ConfigError(f"values names one value twice: {', '.join(map(value_name, values))}; give each once.")
     return tuple(float(value) for value in values)
 
 
+def check_value(value: float, told: str) -> None:
+    """Refuse a value that latent numbers cannot be set to with a `ConfigError` that begins with `told`."""
+    bound = bounds.BOUNDS["edit value"]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{told} is not a finite number; give values such as 0.1,5,20.")
+    if not bound.low <= value <= bound.high:
+        raise ConfigError(
+            f"{told} is out of range; it must be at least {bound.low:,.0f} and at most {bound.high:,.0f}, for "
+            f"{bound.why}."
+        )
+
+
 def check_num_codes(num_codes: int) -> int:
-    """Return the number of latents in a figure if it is at least 1; else a `ConfigError`."""
-    if num_codes < 1:
-        raise ConfigError(f"num_codes is {num_codes}; a figure needs at least 1 latent.")
+    """Return the number of latents in a figure if it is allowed; else a `ConfigError`."""
+    bounds.check("num_codes", num_codes)
     return num_codes
 
 
@@ -106,7 +118,7 @@ def check_pick(pick: str, num_dims: int, z_dim: int) -> None:
         raise unknown("pick", pick, get_args(Pick))
     if not 1 <= num_dims <= z_dim:
         raise ConfigError(
-            f"num_dims is {num_dims}; this generator's latents have {z_dim} numbers: choose 1 to {z_dim}."
+            f"num_dims is {bounds.shown(num_dims)}; this generator's latents have {z_dim} numbers: choose 1 to {z_dim}."
         )
 
 
@@ -148,10 +160,10 @@ def read_latents(path: Path, z_dim: int) -> Tensor:
         DataError: the file is missing, damaged or shorter than its header says.
     """
     path = Path(path)
-    if path.suffix not in (".npy", ".npz"):
+    if path.suffix.lower() not in (".npy", ".npz"):
         raise ConfigError(f"{path} is not a file of latents: its name must end in .npy or .npz.")
     try:
-        if path.suffix == ".npz":
+        if path.suffix.lower() == ".npz":
             array = _read_npz(path, z_dim)
         else:
             with open(path, "rb") as handle:

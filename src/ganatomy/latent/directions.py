@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import files, images, rng
+from .. import bounds, files, images, rng
 from ..datasets import atelier
 from ..errors import ConfigError
 from ..models.generate import CHUNK
@@ -86,8 +86,7 @@ def check_directions(config: DirectionsConfig, z_dim: int) -> DirectionsConfig:
     check_num_codes(config.num_codes)
     if not (math.isfinite(config.threshold) and config.threshold > 0):
         raise ConfigError(f"threshold is {config.threshold}; it must be above 0, for example {NAME_THRESHOLD}.")
-    if config.seed < 0:
-        raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
+    bounds.check("seed", config.seed)
     return config
 
 

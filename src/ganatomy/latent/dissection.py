@@ -7,6 +7,7 @@ configuration: twice the same gives identical files. `dissect.json` comes last, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,8 +17,7 @@ import numpy as np
 import safetensors.numpy
 from torch import Tensor
 
-from .. import files, rng
-from ..errors import ConfigError
+from .. import bounds, device, files, rng
 from ..metrics.jackknife import NUM_GROUPS
 from ..progress import Progress
 from . import codes, directions, edited, finding, inversion, jacobian, path_measures, priors, scales, summary
@@ -94,16 +94,29 @@ def check(config: DissectConfig, z_dim: int) -> DissectConfig:
     parse_edits(config.edits, z_dim, config.dims or range(min(config.num_dims, z_dim)))
     codes.check_num_codes(config.num_codes)
     least = {
-        "num_latents": 2, "num_latents_all": 2, "num_prior_img": 2 * NUM_GROUPS, "num_scale_img": scales.MIN_IMG,
-        "num_jacobians": 2, "num_path_pairs": path_measures.NUM_PICTURED, "num_inverted": 2, "num_inversion_evals": 1,
-        "num_direction_latents": finding.least_num(z_dim),
+        "num_latents": None, "num_latents_all": None, "num_prior_img": 2 * NUM_GROUPS, "num_scale_img": scales.MIN_IMG,
+        "num_jacobians": None, "num_path_pairs": path_measures.NUM_PICTURED, "num_inverted": None,
+        "num_inversion_evals": None, "num_direction_latents": finding.least_num(z_dim), "seed": None,
     }  # fmt: skip
-    for name, num in least.items():
-        if getattr(config, name) < num:
-            raise ConfigError(f"{name} is {getattr(config, name)}; it must be at least {num}.")
-    if config.seed < 0:
-        raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
+    for name, low in least.items():
+        bounds.check(name, getattr(config, name), low=low)
     return config
+
+
+def check_memory(config: DissectConfig, z_dim: int, img_shape: tuple[int, int, int]) -> None:
+    """Refuse an experiment whose tables and images, held at once, do not fit the memory that is free here.
+
+    The tables hold a float32 for every measure, value, number and latent, and a map of every value and number; the
+    images of all values of a chosen number are looked at together.
+    """
+    pixels, sets = math.prod(img_shape[1:]), len(config.measured_values) + 1
+    num_dims = config.num_dims if config.dims is None else len(config.dims)
+    tables = 4 * len(MEASURES) * sets * (z_dim * config.num_latents_all + num_dims * config.num_latents)
+    maps = 4 * sets * z_dim * pixels
+    seen = sets * max(config.num_latents, config.num_latents_all) * (math.prod(img_shape) + 4 * pixels)
+    figures = len(config.values) * num_dims * config.num_codes * (math.prod(img_shape) + 8 * pixels)
+    advice = "Give fewer values, a smaller num_latents or num_latents_all, or use a machine with more memory."
+    device.check_memory(tables + maps + max(seen, figures), "this experiment", advice)
 
 
 @dataclass

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import images, rng
+from .. import bounds, images, rng
 from ..errors import ConfigError
-from .codes import check_dims, value_name
+from .codes import check_dims, check_value, value_name
 
 GAP_PX = 2
 
@@ -59,6 +59,8 @@ def redraw(z: Tensor, dim: int, seed: int) -> Tensor:
 
 Op = Literal["=", "+=", "*="]
 _CHANGE = re.compile(r"([0-9,\- ]+)([+*]?=)(.+)")
+LARGEST_DRAWN, MAX_REACH = 100.0, 1e9
+"""No latent number drawn or read is far beyond the first; none may be moved beyond the second."""
 EXAMPLES = "3=5 (set), 3,17+=2sigma (move), 0-9*=0 (scale), or several joined by ;"
 
 
@@ -122,11 +124,29 @@ def parse_edit(text: str, z_dim: int) -> Edit:
             raise ConfigError(f"the edit {text!r} ends in {given!r}, which is no number; write {EXAMPLES}.") from None
         if not math.isfinite(value):
             raise ConfigError(f"the edit {text!r} has the value {value}; it must be finite.")
+        check_value(value, f"the edit {text!r} has a value that")
         if in_sigma and op == "*=":
             raise ConfigError(f"the edit {text!r} scales by sigmas; a scale is a plain factor: write {EXAMPLES}.")
         dims = check_dims(_read_dims(words, text, z_dim), z_dim)
         changes.append(Change(dims, op, value, in_sigma))  # type: ignore[arg-type]  # the pattern allows Op only
-    return Edit(text, tuple(changes))
+    edit = Edit(text, tuple(changes))
+    _check_reach(edit)
+    return edit
+
+
+def _check_reach(edit: Edit) -> None:
+    """Refuse changes that are small one by one but leave float32 together, as many scales of one number do."""
+    reach: dict[int, float] = {}
+    for change in edit.changes:
+        size = abs(change.value) * (LARGEST_DRAWN if change.in_sigma else 1.0)
+        for dim in change.dims:
+            before = reach.get(dim, LARGEST_DRAWN)
+            reach[dim] = {"=": size, "+=": before + size, "*=": before * size}[change.op]
+            if reach[dim] > MAX_REACH:
+                raise ConfigError(
+                    f"the edit {edit.text!r} moves the latent number {dim} as far as {reach[dim]:.2g}; its changes must "
+                    f"together stay below {MAX_REACH:.2g}, for images of larger numbers leave float32."
+                )
 
 
 def _read_dims(words: str, text: str, z_dim: int) -> list[int]:
@@ -147,6 +167,7 @@ def parse_edits(texts: Sequence[str], z_dim: int, dims: Sequence[int]) -> tuple[
     """Read edits; the name of a preset in `GRIDS` stands for its edits of the chosen numbers `dims`."""
     texts = [texts] if isinstance(texts, str) else texts  # one edit from Python, not its letters
     words = [word for text in texts for word in (GRIDS[text](dims) if text in GRIDS else [text])]
+    bounds.check("number of edits", max(1, len(words)), called="the number of edits")
     return tuple(parse_edit(word, z_dim) for word in words)
 
 

@@ -17,7 +17,7 @@ import safetensors.numpy
 import torch
 from torch import Tensor
 
-from .. import files, rng
+from .. import bounds, files, rng
 from ..datasets.store import Dataset
 from ..errors import ConfigError
 from ..metrics.memorisation import closer_share
@@ -65,8 +65,7 @@ def check(config: InversionConfig, z_dim: int, img_shape: tuple[int, ...] | None
     """Return the configuration if it is allowed for this z_dim and image shape (C, H, W); else a `ConfigError`."""
     if config.num_images < 2:
         raise ConfigError(f"num_images is {config.num_images}; at least 2 images are needed for an interval.")
-    if config.seed < 0:
-        raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
+    bounds.check("seed", config.seed)
     config.search.check()
     if config.dims is not None:
         codes.check_dims(config.dims, z_dim)

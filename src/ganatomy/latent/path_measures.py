@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import files, images, rng
+from .. import bounds, files, images, rng
 from ..errors import ConfigError
 from ..progress import Progress
 from . import codes, intervals, paths
@@ -85,8 +85,7 @@ def check(config: PathsConfig) -> PathsConfig:
         raise ConfigError(
             f"num_steps is {config.num_steps}; it must be even, so that a path has a middle: give 8 or 16."
         )
-    if config.seed < 0:
-        raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
+    bounds.check("seed", config.seed)
     return config
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import images, rng
+from .. import bounds, images, rng
 from ..config import NUM_FIXED_LATENTS
 from ..errors import ConfigError, RunError, unknown
 from ..models.generate import CHUNK, generate
@@ -57,12 +57,7 @@ def check(config: WalkConfig, has_latents: bool) -> None:
     """Refuse, with a `ConfigError` in words, values that are not allowed or do not fit their kind."""
     if config.kind not in KINDS:
         raise unknown("kind", config.kind, KINDS)
-    if config.num_frames is not None and config.num_frames < 2:
-        raise ConfigError(f"num_frames is {config.num_frames}; a film needs at least 2.")
-    if config.columns is not None and config.columns < 1:
-        raise ConfigError(f"columns is {config.columns}; it must be at least 1.")
-    if config.seed < 0:
-        raise ConfigError(f"seed is {config.seed}; it must be 0 or more.")
+    bounds.check_all(config, ("num_frames", "columns", "seed"), ("num_frames", "columns"))
     if config.kind != "classes" and (config.class_from is not None or config.class_to is not None):
         raise ConfigError(f"class_from and class_to are for the kind classes, not for {config.kind}; leave them out.")
     if has_latents and config.kind in ("classes", "film"):

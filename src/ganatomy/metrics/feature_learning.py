@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import images, rng
+from .. import bounds, images, rng
 from ..errors import ConfigError, DivergedError
 from .classifier import ClassNetwork
 from .network import limit_chunk
@@ -54,6 +54,8 @@ class FeatureRecipe:
     """SGD with Nesterov momentum, or AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101); cards without it: sgd."""
 
     def __post_init__(self) -> None:
+        if self.num_epochs > bounds.BOUNDS["num_feature_epochs"].high:
+            bounds.check("num_feature_epochs", self.num_epochs, called="num_epochs")
         if self.num_epochs < 1 or self.batch_size < 2:
             raise ConfigError(
                 f"num_epochs is {self.num_epochs} and batch_size {self.batch_size}; at least 1 epoch and 2 images per "

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from .. import device, files, rng
+from .. import bounds, device, files, rng
 from ..datasets.store import Dataset
 from ..errors import CheckpointError, ConfigError, DataError, Interrupted, RunError
 from ..progress import Progress
@@ -190,8 +190,7 @@ def clear(folder: Path) -> None:
 
 def _check(dataset: Dataset, job: Job) -> None:
     """Refuse what cannot be trained, before any work."""
-    if job.seed < 0:
-        raise ConfigError(f"seed is {job.seed}; it must be 0 or more.")
+    bounds.check("seed", job.seed)
     reason = cannot_train(dataset)
     if reason:
         raise DataError(f"no feature network can be trained: {reason}.")

@@ -105,8 +105,9 @@ class Discriminator:
         normed: list[Normed] = []
         for conv, norm in zip(self._convs, self._norms):
             normed.append(norm.forward(conv.forward(normed[-1].after if normed else first)))
-        logits = torch.mv(self._last_rows(normed), self._last_weight()).add_(self._last.bias.detach())
-        return logits, Seen(tuple(img.shape[2:]), blocks, first, normed)
+        seen = Seen(tuple(img.shape[2:]), blocks, first, normed)
+        logits = torch.mv(self._last_rows(seen), self._last_weight()).add_(self._last.bias.detach())
+        return logits, seen
 
     def forward_both(self, real_img: Tensor, gen_img: Tensor) -> tuple[Tensor, Tensor, tuple[Seen, Seen]]:
         """Return the logits of real and of generated images, each from a pass of its own."""
@@ -118,7 +119,7 @@ class Discriminator:
         """Store the gradients of all parameters from those of both passes' logits."""
         for slopes, part, is_first in ((real_slopes, seen[0], True), (gen_slopes, seen[1], False)):
             store(self._last.bias.grad, slopes.sum(), is_first)
-            product = slopes @ self._last_rows(part.normed)
+            product = slopes @ self._last_rows(part)
             store(self._last.weight.grad, product.view(self._last_shape()).permute(0, 3, 1, 2), is_first)
             grad = self._to_first(slopes, part, is_first)
             store(self._first.bias.grad, grad.sum((0, 2, 3), dtype=self.weights.values.dtype), is_first)
@@ -141,9 +142,12 @@ class Discriminator:
             grad = self._convs[number].grad_input(grad, x)
         return torch.ops.aten.leaky_relu_backward(grad, seen.first, dcgan.SLOPE, True)
 
-    def _last_rows(self, normed: list[Normed]) -> Tensor:
-        """Return the last map as rows [N, h * w * C] of the parameters' dtype; logits are not rounded further."""
-        after = normed[-1].after
+    def _last_rows(self, seen: Seen) -> Tensor:
+        """Return the last map as rows [N, h * w * C] of the parameters' dtype; logits are not rounded further.
+
+        Images of at most 8 px a side pass one layer only, which has no batch norm: its map is the last one.
+        """
+        after = seen.normed[-1].after if seen.normed else seen.first
         return rows_of(after).reshape(len(after), -1).to(self.weights.values.dtype)
 
     def _last_weight(self) -> Tensor:

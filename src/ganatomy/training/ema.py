@@ -29,7 +29,8 @@ def with_statistics(G_ema: nn.Module, z_dim: int, seed: int) -> nn.Module:
     # In plain memory order, as a snapshot is read again: the same bytes then give the same pictures.
     network = copy.deepcopy(G_ema)
     for parameter in network.parameters():
-        parameter.data = parameter.data.contiguous()
+        # Not .contiguous(): with one channel it takes several orders for plain and keeps them, and other kernels run.
+        parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
     norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     if norms:
         momenta = [norm.momentum for norm in norms]

@@ -14,9 +14,9 @@ from .. import config as configuration
 from .. import device, files, images
 from ..config import TrainConfig
 from ..datasets.store import Dataset
-from ..errors import DataError, GanatomyError, RunError, StorageError
+from ..errors import DataError, GanatomyError, RunError, StorageError, memory_in_words
 from ..progress import Progress
-from . import checkpoint, distributed, engine, loop, runlog
+from . import checkpoint, distributed, engine, loop, memory, runlog
 from .distributed import ALONE, Group
 from .run import Run, failure_state, open_run, write_status
 from .state import TrainState
@@ -58,7 +58,9 @@ def configure(
             say(f"warning: {name} is not used by {config.optimizer}; it is ignored.")
     if "num_epochs" in asked and config.total_nimg is not None:
         say("warning: num_epochs is ignored, since total_nimg was given.")
-    return configuration.resolve(config)
+    config = configuration.resolve(config)
+    memory.check(config)
+    return config
 
 
 def run_training(
@@ -83,6 +85,7 @@ def run_training(
             f"the data found has {dataset.sha256[:12]}...; continue it with the same data."
         )
     distributed.check_split(config.batch_size, config.total_nimg or config.batch_size, group)
+    memory.check(config)
     with files.one_writer(run.folder) if group.is_first else contextlib.nullcontext():
         device.choose_device(config.device)
         engine.prepare(config)
@@ -100,8 +103,9 @@ def run_training(
             _save_real(run, dataset)
         stream = engine.image_stream(dataset.train, config, state.device)
         try:
-            for progress in loop.train(state, stream, run.folder, watch.hooks if watch else (), should_stop):
-                yield dataclasses.replace(progress, note=watch.note() if watch else "")
+            with memory_in_words():
+                for progress in loop.train(state, stream, run.folder, watch.hooks if watch else (), should_stop):
+                    yield dataclasses.replace(progress, note=watch.note() if watch else "")
         except GanatomyError as error:
             _record_failure(run, error, state)
             raise
