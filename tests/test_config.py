@@ -11,7 +11,7 @@ from ganatomy import presets
 from ganatomy.config import TrainConfig, check, differences, from_dict, resolve
 from ganatomy.errors import ConfigError
 
-positive = st.integers(1, 2**40)
+positive = st.integers(1, 10**6)
 rates = st.floats(min_value=1e-12, max_value=1e3)
 betas = st.floats(0, 1, exclude_max=True)
 text = st.text(st.characters(codec="utf-8"), max_size=10)
@@ -26,12 +26,12 @@ configs = st.builds(
     adam_beta1=betas,
     adam_beta2=betas,
     init=st.sampled_from(["default", "normal"]),
-    z_dim=positive,
+    z_dim=st.integers(1, 65_536),
     batch_size=positive,
     num_epochs=rates,
     total_nimg=st.none() | positive,
     ema_halflife_nimg=positive,
-    seed=st.integers(0, 2**63),
+    seed=st.integers(0, 2**63 - 1),
     init_from=st.none() | text,
     tick_nimg=st.none() | positive,
     sample_nimg=st.none() | positive,
@@ -42,10 +42,10 @@ configs = st.builds(
     data_sha256=text,
     num_train=positive,
     img_channels=st.sampled_from([1, 3]),
-    img_height=positive,
-    img_width=positive,
+    img_height=st.integers(1, 1024),
+    img_width=st.integers(1, 1024),
     device=text,
-    num_threads=positive,
+    num_threads=st.integers(1, 1024),
 )
 
 

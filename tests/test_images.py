@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from ganatomy import images
-from ganatomy.errors import ConfigError
 
 
 def pictures(num: int, channels: int = 1, height: int = 5, width: int = 7) -> torch.Tensor:
@@ -69,24 +68,3 @@ def test_png_is_exact_and_carries_nothing_else(channels):
     assert np.array_equal(np.asarray(picture), pixels)
     assert picture.info == {}
     assert data == images.png_bytes(pixels)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_saved_images_come_back(tmp_path, channels):
-    given = pictures(5, channels)
-    for name in ("a.npy", "a.npz", "a.png", "folder"):
-        assert str(tmp_path / name) in images.save_many(tmp_path / name, given)
-    assert np.array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), given.numpy())
-    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
-        assert np.array_equal(archive["images"], given.numpy())
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), images.grid(given, 2, gap_px=2))
-    singles = sorted((tmp_path / "folder").iterdir())
-    assert [path.name for path in singles] == [f"{i:06d}.png" for i in range(5)]
-    for path, picture in zip(singles, given):
-        assert np.array_equal(np.asarray(Image.open(path)).reshape(5, 7, channels), picture.permute(1, 2, 0).numpy())
-
-
-def test_an_unknown_file_ending_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"ends in \.jpg; allowed: \.npy, \.npz, \.png"):
-        images.save_many(tmp_path / "a.jpg", pictures(1))
-    assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ import ganatomy as ga
 from ganatomy import files, images, presets, rng, walk_verb
 from ganatomy.config import resolve
 from ganatomy.errors import ConfigError, OutputError, RunError
+from ganatomy.film import save_animation
 from ganatomy.latent import paths, walks
 from ganatomy.latent.lens import Lens
 from ganatomy.latent.walks import WalkConfig
@@ -313,7 +314,7 @@ def test_options_that_are_not_allowed(run, tmp_path, options, words):
 def test_colour_frames_are_exact_in_webp_and_near_in_gif(tmp_path, ending, off):
     """9 x 40 random colours do not fit into a GIF's 256, so some are replaced by their neighbours."""
     frames = list(np.random.default_rng(0).integers(0, 256, (3, 9, 40, 3), dtype=np.uint8))
-    images.save_animation(tmp_path / f"x.{ending}", frames, [50, 60, 70])
+    save_animation(tmp_path / f"x.{ending}", frames, [50, 60, 70])
     with Image.open(tmp_path / f"x.{ending}") as film:
         opened = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(film)]
     assert np.abs(np.stack(opened).astype(int) - np.stack(frames)).max() <= off
@@ -323,7 +324,7 @@ def test_colour_frames_are_exact_in_webp_and_near_in_gif(tmp_path, ending, off):
 @pytest.mark.parametrize("ending", ["webp", "gif"])
 def test_equal_frames_are_stored_once_and_shown_longer(tmp_path, ending):
     frames = [np.full((8, 8), level, np.uint8) for level in (10, 10, 200)]
-    images.save_animation(tmp_path / f"x.{ending}", frames, [50, 60, 70])
+    save_animation(tmp_path / f"x.{ending}", frames, [50, 60, 70])
     assert sum(durations_of(tmp_path / f"x.{ending}")) == 180
     assert [int(frame[0, 0]) for frame in frames_of(tmp_path / f"x.{ending}")] == [10, 200]
 

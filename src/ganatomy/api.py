@@ -12,7 +12,7 @@ Heavy modules are imported inside the functions, so that `--help` is instant. Ev
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import json as json_format
 from collections.abc import Sequence
 from os import PathLike
@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
 from . import bounds, console, files
-from . import config as configuration
 from .config import DataOptions, Overrides
 from .errors import ConfigError, unknown
 from .shared import DATA_OPTIONS
@@ -30,6 +29,7 @@ from .shared import open_data as _open
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
     from .metrics.network import FeatureNetwork
     from .training.replicates import RunGroup
@@ -190,22 +190,48 @@ def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | N
         latents: File of latents, .npy or .npz: float [N, z_dim].
         out: Where to: FILE.npy or FILE.npz (uint8 NCHW), FILE.png (one grid), or a folder for single PNG files.
     """
-    from . import images, rng
+    import torch
+
+    from . import device, output, rng
     from .latent import codes
     from .models.generate import generate
     from .training.run import open_run
 
-    opened = open_run(run)
-    if num < 1:
-        raise ConfigError(f"num is {num}; it must be at least 1.")
-    configuration.check(dataclasses.replace(opened.config, seed=seed))
-    z_dim = opened.config.z_dim
-    z = codes.read_latents(Path(latents), z_dim) if latents else rng.latents(seed, "sample", num, z_dim)
-    files.make_folder(Path(out).parent)
-    pictures = generate(opened.generator(), z)
-    written = images.save_many(Path(out), pictures)
-    console.say(f"{len(pictures):,} images of {opened.name} at {opened.snapshot_nimg:,} training images: {written}")
-    return pictures.numpy()
+    opened, path = open_run(run), Path(out)
+    bounds.check("num", num)
+    bounds.check("seed", seed)
+    z_dim, shape = opened.config.z_dim, opened.config.img_shape
+    given = codes.read_latents(Path(latents), z_dim) if latents else None
+    num, stream = num if given is None else len(given), rng.LatentStream(seed, "sample", z_dim)
+    needed = output.check_samples(path, num, shape)
+    G = opened.generator()
+    files.make_folder(path.parent)
+    is_short = num <= output.block_nimg(shape)
+    is_mapped = not is_short and output.ending(path, output.SAMPLE_ENDINGS) in (".npy", ".npz")
+    kept: dict[int, Tensor] = {}
+
+    def pictures(start: int, stop: int) -> Tensor:
+        """Return pictures by number; those that are returned at the end stay in memory."""
+        if start in kept:
+            return kept[start]
+        made = generate(G, stream.z(start, stop - start) if given is None else given[start:stop])
+        if is_short or not (is_mapped or console.is_command()):
+            kept[start] = made
+        return made
+
+    work = output.write_samples(path, pictures, num, shape)
+    with console.ended_by_sigterm(), contextlib.closing(work):
+        if is_short:
+            *_, written = work
+        else:
+            free = output.free_disk_bytes(path)
+            room = "" if free is None else f"; {device.told_bytes(free)} are free there"
+            console.say(f"{num:,} images take about {device.told_bytes(needed)} on the disk{room}.")
+            written = console.show(work, f"sample {opened.name}") or ""
+    console.say(f"{num:,} images of {opened.name} at {opened.snapshot_nimg:,} training images: {written}")
+    if is_mapped:
+        return output.mapped(path)
+    return torch.cat([torch.empty(0, *shape, dtype=torch.uint8), *(kept[start] for start in sorted(kept))]).numpy()
 
 
 def measure(

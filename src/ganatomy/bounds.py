@@ -10,6 +10,7 @@ import math
 import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import SupportsFloat, SupportsInt, TypeGuard
 
 from .errors import ConfigError
 
@@ -102,8 +103,8 @@ BOUNDS: dict[str, Bound] = {
     # of samples and films
     "num": _counter(100_000_000, "more are not written by one command"),
     "number of single pictures": _counter(1_000_000, "a folder of more files is of no use; give a .npy file"),
-    "num_frames": _counter(10_000, "a film is held in memory", 2, "a film needs at least 2"),
-    "columns": _counter(100, _PICTURES),
+    "num_frames": _counter(10**9, "a film is held in memory", 2, "a film needs at least 2"),
+    "columns": _counter(1_000_000, "a film is held in memory"),
     "fps": Bound(
         0.1, 50, "players show no more", is_whole=False, needs="give 0.1 to 50 pictures per second"
     ),
@@ -124,13 +125,13 @@ def check(name: str, value: object, *, called: str | None = None, low: int | Non
     """
     bound, called = BOUNDS[name], called or name
     if bound.is_whole:
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        if not _is_whole(value):
             raise ConfigError(f"{called} is {shown(value)}; it must be a whole number.")
         number: float = int(value)
     else:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        if not _is_number(value):
             raise ConfigError(f"{called} is {shown(value)}; it must be a number.")
-        number = int(value) if isinstance(value, numbers.Integral) else float(value)
+        number = int(value) if _is_whole(value) else float(value)
     least = bound.low if low is None else low
     if not (number > least if bound.is_open else number >= least):  # NaN is refused here
         told = f"at least {low}" if low is not None else bound.told_low()
@@ -158,12 +159,20 @@ def check_seeds(first: int, num: int) -> None:
         raise ConfigError(f"seed is {first} and seeds is {num}; the last seed must be at most {_plain(MAX_SEED)}.")
 
 
+def _is_whole(value: object) -> TypeGuard[SupportsInt]:
+    return type(value) is not bool and isinstance(value, numbers.Integral)
+
+
+def _is_number(value: object) -> TypeGuard[SupportsFloat]:
+    return type(value) is not bool and isinstance(value, numbers.Real)
+
+
 def shown(value: object) -> str:
     """Return a value for a message: short, however many digits it has."""
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+    if _is_whole(value):
         whole = int(value)
         return str(whole) if abs(whole) < 10**20 else f"a number of about {_num_digits(whole)} digits"
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+    if _is_number(value):
         return f"{float(value):g}"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -49,6 +49,11 @@ def began() -> float:
     return _command_began[0] if _command_began else time.monotonic()
 
 
+def is_command() -> bool:
+    """Return whether this process is one command, so that nobody takes what a verb returns."""
+    return bool(_command_began)
+
+
 def is_quiet() -> bool:
     """Return whether this is one of several processes of a training, but not the first: that one speaks for all."""
     return "WORLD_SIZE" in os.environ and os.environ.get("RANK", "0") != "0"
@@ -172,6 +177,23 @@ def stop_on_signals() -> Iterator[StopSignal]:
         yield stop
     finally:
         restore()
+
+
+@contextlib.contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, through its clean-up; outside the main thread nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Interrupted("stopped.", 128 + number)
+
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 @contextlib.contextmanager

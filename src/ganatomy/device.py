@@ -106,7 +106,7 @@ def free_memory_bytes(device: torch.device | str = "cpu") -> int | None:
     On a CPU it is the least of what the machine has free, of what its control groups (containers) leave, and of the
     limits on this process (`ulimit -v`).
     """
-    if torch.device(device).type == "cuda":
+    if torch.device(device).type == "cuda" and torch.cuda.is_available():
         return int(torch.cuda.mem_get_info(torch.device(device))[0])
     found = [left for left in (_free_of_machine(), *_free_of_groups(), *_free_of_limits()) if left is not None]
     return max(0, min(found)) if found else None

@@ -7,10 +7,7 @@ passes through the same uint8 round trip before anything is measured on it.
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from . import files
-from .errors import ConfigError, OutputError, RunError
-
-MAX_SIDE_PX = {".webp": 16_383, ".gif": 65_535, "": 65_535}
-"""Animations by file ending (none: a folder of PNG files), with the longest side that the format can hold."""
-MAX_FILM_PX = 2**28
-"""Most pixels of all frames together, which are held in memory: 1,000 frames of 500 x 500 and some."""
+from .errors import RunError
 
 
 def to_float(img_u8: Tensor) -> Tensor:
@@ -73,76 +65,6 @@ def read_png(path: Path) -> np.ndarray:
         raise RunError(f"{path} cannot be read as a PNG: {error}. Restore it from a copy or make it again.") from error
 
 
-def save_many(path: Path, img_u8: Tensor) -> str:
-    """Write uint8 [N, C, H, W] as .npy or .npz (arrays NCHW), as one .png grid, or as single PNG files in a folder.
-
-    Returns what was written, in words. Another file ending is a `ConfigError`.
-    """
-    array = img_u8.cpu().numpy()
-    buffer = io.BytesIO()
-    if path.suffix == ".npy":
-        np.save(buffer, array, allow_pickle=False)
-    elif path.suffix == ".npz":
-        np.savez(buffer, images=array)
-    elif path.suffix == ".png":
-        save_png(path, grid(img_u8, num_columns=max(1, round(len(array) ** 0.5)), gap_px=2))
-        return str(path)
-    elif path.suffix:
-        raise ConfigError(f"--out {path} ends in {path.suffix}; allowed: .npy, .npz, .png, or a folder's name.")
-    else:
-        files.make_folder(path)
-        for number in range(len(array)):
-            save_png(path / _frame_name(number), grid(img_u8[number : number + 1], num_columns=1))
-        return f"{path}{os.sep}{_frame_name(0)} and on"
-    files.write_bytes(path, buffer.getvalue())
-    return str(path)
-
-
 def enlarge(pixels: np.ndarray, scale: int) -> np.ndarray:
     """Return uint8 [H, W] or [H, W, 3] with every pixel as a square of `scale` x `scale` pixels."""
     return pixels.repeat(scale, axis=0).repeat(scale, axis=1)
-
-
-def check_animation(path: Path, num_frames: int = 0, height: int = 0, width: int = 0) -> None:
-    """Refuse, before any work, a file ending that is no animation's, and films that are too large for its format.
-
-    Height and width are those of one frame in pixels; `num_frames` frames of them may have 2^28 pixels together. What
-    is refused is a `ConfigError`, or an `OutputError` for a folder that holds more numbered PNG files than frames.
-    """
-    if path.suffix not in MAX_SIDE_PX:
-        raise ConfigError(f"--out {path} ends in {path.suffix}; allowed: .webp, .gif, or a folder's name.")
-    if max(height, width) > MAX_SIDE_PX[path.suffix] or num_frames * height * width > MAX_FILM_PX:
-        raise ConfigError(
-            f"a film of {num_frames} frames of {width} x {height} pixels is too large: at most "
-            f"{MAX_SIDE_PX[path.suffix]:,} a side and {MAX_FILM_PX:,} together. Give fewer frames or columns, or a "
-            "smaller scale."
-        )
-    if not path.suffix and num_frames and (path / _frame_name(num_frames)).exists():
-        raise OutputError(f"{path} holds the frames of a longer film; give another folder, or delete them.")
-
-
-def save_animation(path: Path, frames: Sequence[np.ndarray], durations_ms: Sequence[int]) -> None:
-    """Write frames as an animated .webp or .gif that repeats for ever, or as numbered PNG files into a folder.
-
-    WebP is lossless, and so are grey frames as GIF; a GIF's colour frames are reduced to 256 colours each. Both formats
-    store equal successive frames once and show them longer. The same arguments give the same bytes.
-
-    Args:
-        path: what `check_animation` allowed.
-        frames: uint8 [H, W] or [H, W, 3], all of one shape.
-        durations_ms: how long each is shown; GIF knows multiples of 10 ms. PNG files have none.
-    """
-    files.make_folder(path.parent if path.suffix else path)
-    if not path.suffix:
-        for number, pixels in enumerate(frames):
-            save_png(path / _frame_name(number), pixels)
-        return
-    first, *others = (Image.fromarray(pixels) for pixels in frames)
-    buffer = io.BytesIO()
-    kind: dict[str, Any] = {"format": "WEBP", "lossless": True} if path.suffix == ".webp" else {"format": "GIF"}
-    first.save(buffer, save_all=True, append_images=others, duration=list(durations_ms), loop=0, **kind)
-    files.write_bytes(path, buffer.getvalue())
-
-
-def _frame_name(number: int) -> str:
-    return f"{number:06d}.png"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from . import config as configuration
 from . import bounds, console, device, files, presets, shared
+from . import config as configuration
 from .config import DataOptions, TrainConfig
 from .datasets.store import Dataset
 from .errors import ConfigError

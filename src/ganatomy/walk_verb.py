@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import bounds, console, files
-from .errors import ConfigError
 from .shared import of_run
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def walk(
         data_dir: Folder that holds the run's data set as <name>/<files>, for classes.
         out: FILE.webp (exact), FILE.gif, or a folder for single PNG files; unset: walk-<kind>.webp in the run's folder.
     """
-    from . import images
+    from . import film, images
     from .latent import walks
     from .training.run import open_run
 
@@ -78,23 +77,22 @@ def walk(
         _fit(opened, config, path, scale, walks.fewest_walks(config, latents is not None))
         z, told = _latents(opened, config, latents, data_dir)
         num_columns, scale = _fit(opened, config, path, scale, len(z))
-        files.make_folder(path.parent if path.suffix else path)
+        files.make_folder(path.parent if film.ending(path) else path)
         frames = console.show(walks.walk_frames(opened.generator(), z, num_columns), f"walk {opened.name}") or []
-    durations = _durations(kind, len(frames), fps, path.suffix)
-    images.save_animation(path, [images.enlarge(pixels, scale) for pixels in frames], durations)
+    durations = _durations(kind, len(frames), fps, film.ending(path))
+    film.save_animation(path, [images.enlarge(pixels, scale) for pixels in frames], durations)
     size = f"{scale * frames[0].shape[1]} x {scale * frames[0].shape[0]} px (--scale {scale})"
-    console.say(f"{path}: {len(frames)} pictures of {size}, {sum(durations) / 1000:.1f} s; {told}")
+    console.say(f"{path}: {film.told_film(path, len(frames), size)}; {told}")
     return path
 
 
 def _check_output(path: Path, fps: float | None, scale: int | None) -> None:
-    from . import images
+    from . import film
 
-    images.check_animation(path)
-    if fps is not None and not 0.1 <= fps <= 50:
-        raise ConfigError(f"fps is {fps:g}; give 0.1 to 50 pictures per second.")
-    if scale is not None and scale < 1:
-        raise ConfigError(f"scale is {scale}; it must be at least 1.")
+    film.check_animation(path)
+    for name, value in (("fps", fps), ("scale", scale)):
+        if value is not None:
+            bounds.check(name, value)
 
 
 def _fitted(path: Path, scale: int | None, num_frames: int, shape: tuple[int, ...]) -> int:
@@ -102,10 +100,10 @@ def _fitted(path: Path, scale: int | None, num_frames: int, shape: tuple[int, ..
 
     A film that cannot be held in memory or in a file is a `GanatomyError`.
     """
-    from . import images
+    from . import film
 
     chosen = max(1, round(WIDTH_PX / shape[1])) if scale is None else scale
-    images.check_animation(path, num_frames, chosen * shape[0], chosen * shape[1])
+    film.check_animation(path, num_frames, chosen * shape[0], chosen * shape[1])
     return chosen
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganatomy import images
+from ganatomy import images, output
 from ganatomy.datasets import arrays, npy
 from ganatomy.datasets.collection import read_path
 from ganatomy.datasets.findings import CONVERSIONS, Findings
@@ -57,7 +57,8 @@ def save(path: Path, **named: np.ndarray) -> Path:
 def test_what_sample_writes_can_be_read(tmp_path, grey, colour):
     for pixels in (torch.from_numpy(grey)[:, None], torch.from_numpy(colour).permute(0, 3, 1, 2)):
         for name in ("generated.npz", "generated.npy"):
-            images.save_many(tmp_path / name, pixels)
+            shape = tuple(pixels.shape[1:])
+            list(output.write_samples(tmp_path / name, lambda start, stop: pixels[start:stop], len(pixels), shape))
             dataset, findings = read(tmp_path / name)
             assert dataset.name == "generated"
             assert dataset.img_shape == tuple(pixels.shape[1:])

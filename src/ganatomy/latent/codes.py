@@ -52,7 +52,8 @@ def check_dims(dims: Sequence[int], z_dim: int) -> tuple[int, ...]:
     for dim in dims:
         if not 0 <= dim < z_dim:
             raise ConfigError(
-                f"latent number {bounds.shown(dim)} does not exist: this generator's latents have {z_dim} numbers, 0 to {z_dim - 1}."
+                f"latent number {bounds.shown(dim)} does not exist: this generator's latents have {z_dim} numbers, 0 "
+                f"to {z_dim - 1}."
             )
     twice = sorted(dim for dim, num in Counter(dims).items() if num > 1)
     if twice:

@@ -144,8 +144,8 @@ def _check_reach(edit: Edit) -> None:
             reach[dim] = {"=": size, "+=": before + size, "*=": before * size}[change.op]
             if reach[dim] > MAX_REACH:
                 raise ConfigError(
-                    f"the edit {edit.text!r} moves the latent number {dim} as far as {reach[dim]:.2g}; its changes must "
-                    f"together stay below {MAX_REACH:.2g}, for images of larger numbers leave float32."
+                    f"the edit {edit.text!r} moves the latent number {dim} as far as {reach[dim]:.2g}; its changes "
+                    f"must together stay below {MAX_REACH:.2g}, for images of larger numbers leave float32."
                 )
 
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from .. import bounds, device, files, rng
 from ..datasets.store import Dataset
-from ..errors import CheckpointError, ConfigError, DataError, Interrupted, RunError
+from ..errors import CheckpointError, DataError, Interrupted, RunError
 from ..progress import Progress
 from ..training import checkpoint
 from . import evaluate

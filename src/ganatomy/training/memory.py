@@ -24,9 +24,9 @@ def check(config: TrainConfig) -> None:
     raise ConfigError(
         f"this training needs {device.told_bytes(weights + step)} of memory or more ({device.told_bytes(weights)} for "
         f"the networks with z_dim {config.z_dim}, {device.told_bytes(step)} for images of {config.img_height}x"
-        f"{config.img_width}, {config.batch_size} in a step and {CHUNK} in a sample), and {device.told_bytes(free)} are "
-        "free here. Give smaller images (--size), a smaller batch_size or z_dim, the preset gan, or use a machine with "
-        "more memory."
+        f"{config.img_width}, {config.batch_size} in a step and {CHUNK} in a sample), and {device.told_bytes(free)} "
+        "are free here. Give smaller images (--size), a smaller batch_size or z_dim, the preset gan, or use a machine "
+        "with more memory."
     )
 
 

@@ -85,9 +85,9 @@ def run_training(
             f"the data found has {dataset.sha256[:12]}...; continue it with the same data."
         )
     distributed.check_split(config.batch_size, config.total_nimg or config.batch_size, group)
-    memory.check(config)
     with files.one_writer(run.folder) if group.is_first else contextlib.nullcontext():
         device.choose_device(config.device)
+        memory.check(config)
         engine.prepare(config)
         _warn_about_changes(run, group, say)
         state = TrainState(config, torch.device(config.device), group)
