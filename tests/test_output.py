@@ -1,4 +1,4 @@
-"""Pictures into files: the bytes of NumPy and of the grid, block by block, whole or not at all, never mixed with others."""
+"""Pictures into files: the bytes of NumPy and of one grid, block by block, whole or not at all, never mixed."""
 
 import io
 import os
@@ -96,7 +96,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
-    with pytest.raises(StorageError, match="could not write .*No space left"):
+    with pytest.raises(StorageError, match=r"could not write .*No space left"):
         write(tmp_path / "a.npy", drawn(2))
     assert list(tmp_path.iterdir()) == []
 
@@ -117,20 +117,20 @@ def test_dots_and_capitals_in_names(tmp_path, name, kind):
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "film.webp", "x.mp4", "x.pt", "x.Tar"])
 def test_an_unknown_file_ending_is_refused(tmp_path, name):
-    with pytest.raises(ConfigError, match=rf"ends in \.{name.split('.')[1]}; allowed: \.npy, \.npz, \.png, or a folder"):
+    suffix = name.split(".")[1]
+    with pytest.raises(ConfigError, match=rf"ends in \.{suffix}; allowed: \.npy, \.npz, \.png, or a folder"):
         output.check_samples(tmp_path / name, 1, (1, 5, 7))
     (tmp_path / name).mkdir()
     assert output.ending(tmp_path / name, output.SAMPLE_ENDINGS) == ""  # it is a folder, as one sees
 
 
-@pytest.mark.parametrize("others", [["000003.png"], ["notes.txt"], ["0.png"], ["000000.png/"], ["000000.PNG"], [".git/"]])
-def test_a_folder_that_holds_anything_else_is_refused_before_work(tmp_path, others):
-    for name in others:
-        (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).write_bytes(b"mine")
+@pytest.mark.parametrize("name", ["000003.png", "notes.txt", "0.png", "000000.png/", "000000.PNG", ".git/"])
+def test_a_folder_that_holds_anything_else_is_refused_before_work(tmp_path, name):
+    (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).write_bytes(b"mine")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(OutputError, match="[Gg]ive another folder"):
+    with pytest.raises(OutputError, match=r"[Gg]ive another folder"):
         output.check_samples(tmp_path, 3, (1, 5, 7))
-    with pytest.raises(OutputError, match="[Gg]ive another folder"):
+    with pytest.raises(OutputError, match=r"[Gg]ive another folder"):
         write(tmp_path, drawn(3))
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -141,12 +141,12 @@ def test_other_pictures_under_the_same_names_stay(tmp_path):
     other = images.png_bytes(np.zeros((5, 7), np.uint8))
     (tmp_path / "s" / "000003.png").write_bytes(other)
     (tmp_path / "s" / "000000.png").unlink()
-    with pytest.raises(OutputError, match="000003.png is there already and is another picture"):
+    with pytest.raises(OutputError, match=r"000003\.png is there already and is another picture"):
         write(tmp_path / "s", drawn(4))
     assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["000001.png", "000002.png", "000003.png"]
     assert (tmp_path / "s" / "000003.png").read_bytes() == other
     (tmp_path / "s" / "000003.png").write_bytes(b"no picture at all")
-    with pytest.raises(OutputError, match="000003.png is there already"):
+    with pytest.raises(OutputError, match=r"000003\.png is there already"):
         write(tmp_path / "s", drawn(4))
 
 
@@ -174,7 +174,7 @@ def test_the_same_command_again_completes_what_was_stopped(tmp_path, monkeypatch
         ("a.npy", 10**80, (1, 28, 28), ConfigError, "num is a number of about 81 digits"),
         ("a.npy", 10**8, (3, 1024, 1024), OutputError, "take about 314.6 TB, and the disk of .* free"),
         ("folder", 4 * 10**6, (1, 28, 28), ConfigError, "number of single pictures .* at most 1,000,000"),
-        ("folder", 10**6, (3, 1024, 1024), OutputError, "give|Give fewer, or another --out"),
+        ("folder", 10**6, (3, 1024, 1024), OutputError, "Give fewer, or another --out"),
         ("a.npy", 0, (1, 28, 28), ConfigError, "num is 0; it must be at least 1"),
     ],
 )

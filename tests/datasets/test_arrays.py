@@ -58,7 +58,7 @@ def test_what_sample_writes_can_be_read(tmp_path, grey, colour):
     for pixels in (torch.from_numpy(grey)[:, None], torch.from_numpy(colour).permute(0, 3, 1, 2)):
         for name in ("generated.npz", "generated.npy"):
             shape = tuple(pixels.shape[1:])
-            list(output.write_samples(tmp_path / name, lambda start, stop: pixels[start:stop], len(pixels), shape))
+            _ = list(output.write_samples(tmp_path / name, lambda a, b, all_=pixels: all_[a:b], len(pixels), shape))
             dataset, findings = read(tmp_path / name)
             assert dataset.name == "generated"
             assert dataset.img_shape == tuple(pixels.shape[1:])

@@ -48,6 +48,8 @@ class _Part:
     mode: str
     """dtype and layout as found."""
     labels: list[str] | None = None
+    has_words: bool = False
+    """Whether the labels are texts."""
     note: str = ""
 
 
@@ -127,6 +129,7 @@ def _load_npz(survey: Survey) -> list[_Part]:
             if labels is not None:
                 values = _read(archive, members[labels], path, MAX_LABEL_BYTES)
                 part.labels = _label_names(values, len(part.images), f"{path}: {labels}")
+                part.has_words = values.dtype.kind == "U"
             parts.append(part)
         if CLASS_KEY in members:
             _name_classes(survey, parts, _read(archive, members[CLASS_KEY], path, MAX_LABEL_BYTES))
@@ -285,7 +288,11 @@ def _name_classes(survey: Survey, parts: list[_Part], names: np.ndarray) -> None
     texts = _texts(names)
     if len(set(texts)) < len(texts):
         raise DataError(f"{what} names two classes alike: {some(texts, 8)}. Give each class its own name.")
-    by_label = {str(label): name for label, name in enumerate(texts)} | {name: name for name in texts}
+    by_number = {str(label): name for label, name in enumerate(texts)}
+    given = {label for part in parts for label in part.labels or ()}
+    # Words are names, numbers are places in the list, also where the names are numbers themselves.
+    is_named = any(part.has_words for part in parts) and given <= set(texts)
+    by_label = {name: name for name in texts} if is_named else by_number
     for part in parts:
         wrong = sorted({label for label in part.labels or () if label not in by_label})
         if wrong:

@@ -9,13 +9,12 @@ import re
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
 
 from .. import files
 from . import (
+    escapes,
     palette,
     section_claims,
     section_compare,
@@ -133,7 +132,7 @@ def render(
     written = _figure_files(desk)
     html, md = records.folder / "report.html", records.folder / "report.md"
     files.write_text(html, _templates(is_html=True).get_template("report.html.j2").render(context))
-    links = {name: [_Raw(urllib.parse.quote(path)) for path in paths] for name, paths in written.items()}
+    links = {name: [escapes.Raw(urllib.parse.quote(path)) for path in paths] for name, paths in written.items()}
     markdown = _templates(is_html=False).get_template("report.md.j2").render(context, links=links)
     files.write_text(md, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
     listed = sorted(desk.figures, key=lambda figure: (figure.number is None, figure.number or 0))
@@ -177,44 +176,19 @@ def _kind(block: Block) -> str:
     return type(block).__name__.lower()
 
 
-class _Raw(str):
-    """Markdown that is already escaped."""
-
-    __slots__ = ()
-
-
-def escape_markdown(text: Any) -> str:
-    """Escape text for Markdown, so that names and titles stay what they are."""
-    if isinstance(text, _Raw):
-        return str(text)
-    plain = re.sub(r"\s+", " ", str(text)) if not str(text).isspace() else str(text)
-    plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]|])", r"\\\1", plain)
-
-
-def _rich_html(text: str) -> Markup:
-    """Return text as HTML, with what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
-
-
-def _rich_markdown(text: str) -> _Raw:
-    """Return text as Markdown, with what stands between backticks as code (a pipe there would end a table's cell)."""
-    parts = re.split(r"(`[^`|]+`)", str(text))
-    return _Raw("".join(" ".join(p.split()) if i % 2 else escape_markdown(p) for i, p in enumerate(parts)))
-
-
 @functools.cache
 def _templates(is_html: bool) -> jinja2.Environment:
     """Return the templates' environment. HTML escapes everything printed; so does Markdown, but for links we made."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ganatomy.reporting", "templates"),
         autoescape=is_html,
-        finalize=None if is_html else escape_markdown,
+        finalize=None if is_html else escapes.text_markdown,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["kind"] = _kind
-    environment.filters["rich"] = _rich_html if is_html else _rich_markdown
-    environment.filters["code"] = lambda text: _Raw("`" + re.sub(r"[`\s]+", " ", str(text)).strip() + "`")
+    environment.filters["rich"] = escapes.rich_html if is_html else escapes.rich_markdown
+    environment.filters["anchor"] = escapes.checked_anchor
+    environment.filters["code"] = escapes.code_markdown
     return environment

@@ -141,7 +141,7 @@ def cut(
     for i, (each, width) in enumerate(zip(cuts, widths)):
         target = path
         if len(cuts) > 1 or tops:
-            target = desk.folder / f"{path.stem}-{run.name.replace('/', '-')}-{i + 1}.png"
+            target = desk.folder / f"{path.stem}-{run.key}-{i + 1}.png"
             pictures.write(sheet[:, start : start + width], target)
         text = f"{alt}: {each.title}" if each.title else alt
         image = pictures.picture(target, text, rows=rows, title=each.title, columns=each.columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -16,6 +16,7 @@ from .. import files
 from ..config import TrainConfig
 from ..errors import ConfigError, RunError
 from .data_record import DataRecord, data_record
+from .escapes import anchor
 
 _SAMPLE = re.compile(r"-(\d+)\.png$")
 
@@ -33,10 +34,18 @@ class RunRecord:
     lab_data: dict[str, Any]
     """What lab.json says of the data, empty outside a lab."""
 
+    told_apart: str = ""
+    """Another name than the folder's, where two runs of a report have the same."""
+
     @property
     def name(self) -> str:
-        """The folder's name, inside a group with the group's name before it."""
-        return files.run_name(self.folder)
+        """The folder's name, inside a group with the group's name before it; unique in a report."""
+        return self.told_apart or files.run_name(self.folder)
+
+    @property
+    def key(self) -> str:
+        """The name for ids and names of files, see `escapes.anchor`."""
+        return anchor(self.name)
 
     @cached_property
     def stats(self) -> list[dict[str, Any]]:
@@ -223,6 +232,29 @@ def read_run(folder: Path, lab: dict[str, Any] | None = None, data: dict[str, An
     )
 
 
+def _told_apart(runs: list[RunRecord]) -> tuple[RunRecord, ...]:
+    """Give runs of the same name names of their own: with folders above them, and a number where that is not enough."""
+    names = [run.name for run in runs]
+    for i, run in enumerate(runs):
+        alike = [other for other in runs if other.name == run.name]
+        if len(alike) == 1:
+            continue
+        above = run.folder.resolve().parts[1:-1]
+        for depth in range(1, len(above) + 1):
+            near = above[len(above) - depth :]
+            names[i] = "/".join((*near, run.name))
+            if sum(other.folder.resolve().parts[-depth - 1 : -1] == near for other in alike) == 1:
+                break
+    used: set[str] = set()
+    for i, name in enumerate(names):
+        number = 1
+        while names[i] in used:  # the same folder given twice
+            number += 1
+            names[i] = f"{name} ({number})"
+        used.add(names[i])
+    return tuple(run if run.name == name else replace(run, told_apart=name) for run, name in zip(runs, names))
+
+
 def read(paths: list[Path], out: Path | None = None) -> Records:
     """Read one lab folder, or one or more run folders.
 
@@ -245,5 +277,5 @@ def read(paths: list[Path], out: Path | None = None) -> Records:
         data = lab.get("data") or {}
         runs = tuple(read_run(folder, entries[folder.name], data) for folder in folders if folder.is_dir())
         return Records(folder=out or labs[0], runs=runs, lab=lab)
-    runs = tuple(read_run(path) for path in paths)
+    runs = _told_apart([read_run(path) for path in paths])
     return Records(folder=out or (paths[0] if len(paths) == 1 else paths[0].parent), runs=runs, lab={})

@@ -330,7 +330,7 @@ def heat_figure(desk: Desk, run: RunRecord, atlas: AtlasRecord) -> Figure | None
     words, label = desk.words, desk.label(run)
     dims = [int(row["dim"]) for row in atlas.ranking[:NUM_HEAT]]
     table = np.concatenate([maps.mean(axis=1, keepdims=True), maps[:, dims]], axis=1).swapaxes(0, 1)
-    path = desk.folder / f"heat-{run.name.replace('/', '-')}.png"
+    path = desk.folder / f"heat-{run.key}.png"
     top = heat.write(table, path)
     values = [float(value) for value in atlas.record["atlas_values"]]
     title = words("fig.heat", run=label, num=len(dims))

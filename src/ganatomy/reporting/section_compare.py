@@ -48,7 +48,7 @@ def strip_figure(desk: Desk, run: RunRecord) -> Figure | None:
     number = desk.number()
     chosen = [run.samples[i] for i in stages]
     cell = (run.config.img_height, run.config.img_width)
-    target = pictures.strip([path for _, path in chosen], cell, 8, desk.folder / f"strip-{run.name}.png")
+    target = pictures.strip([path for _, path in chosen], cell, 8, desk.folder / f"strip-{run.key}.png")
     title = words("fig.strip", run=label)
     steps = [pictures.change(a[1], b[1]) for a, b in pairwise(chosen)]
     reading = [words("strip.how", times=words.listing([count(nimg) for nimg, _ in chosen]))]

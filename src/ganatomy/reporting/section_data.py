@@ -42,9 +42,9 @@ def section(desk: Desk) -> Section | None:
     blocks: list[Block] = []
     for run, data in datasets:
         if len(datasets) > 1:
-            blocks.append(Heading(desk.data_name(data), f"data-{run.name}"))
+            blocks.append(Heading(desk.data_name(data), f"data-{run.key}"))
         blocks.append(Para(lead(desk, data), "lead"))
-        figure = real_figure(desk, data, "fig-data" if len(datasets) == 1 else f"fig-data-{run.name}")
+        figure = real_figure(desk, data, "fig-data" if len(datasets) == 1 else f"fig-data-{run.key}")
         blocks += [figure] if figure else []
         if data.findings:
             blocks += [table for table in tables(desk, data.findings) if table]

@@ -16,6 +16,7 @@ from ..models import mlp
 from . import parts
 from .blocks import Block, Explore, Para, Section
 from .desk import Desk
+from .escapes import script_json
 from .explorer import BUDGET_BYTES, Explorer, Packing, explorer, pack
 from .records import RunRecord
 from .words import num
@@ -65,7 +66,7 @@ def is_among(sections: Iterable[Section]) -> bool:
 
 
 def _json(desk: Desk, packing: Packing) -> Markup:
-    """Return the page's JSON; `<` is written as an escape, so that no name can end the script element."""
+    """Return the page's JSON."""
     values = dict.fromkeys(value for each in packing.kept for value in each.averages["values"])
     words = {key.removeprefix("explore."): desk.words.table[key] for key in _SPOKEN}
     record = {
@@ -79,7 +80,7 @@ def _json(desk: Desk, packing: Packing) -> Markup:
         "direction_limit": DIRECTION_LIMIT,
     }
     text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))
+    return script_json(text)
 
 
 def _megabytes(num_bytes: int) -> str:

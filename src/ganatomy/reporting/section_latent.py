@@ -273,7 +273,7 @@ def measured_blocks(desk: Desk, run: RunRecord, latents: LatentRecord) -> list[B
     def under(key: str, *blocks: Block | None) -> None:
         known = [block for block in blocks if block]
         if known:
-            found.extend((Heading(words(f"head.{key}"), f"{key}-{run.name}"), *known))
+            found.extend((Heading(words(f"head.{key}"), f"{key}-{run.key}"), *known))
 
     brief = section_atlas.answer(desk, atlas, names)
     under("brief", brief)
@@ -312,7 +312,7 @@ def section(desk: Desk, run: RunRecord) -> Section | None:
     blocks: list[Block] = [Para(lead, "lead"), *edit_figures(desk, run, latents)]
     if not is_split(desk, run):
         blocks += measured_blocks(desk, run, latents)
-    return Section(f"latent-{run.name}", words("latent.title", run=label), tuple(blocks))
+    return Section(f"latent-{run.key}", words("latent.title", run=label), tuple(blocks))
 
 
 def is_split(desk: Desk, run: RunRecord) -> bool:
@@ -329,4 +329,4 @@ def measured_section(desk: Desk, run: RunRecord) -> Section | None:
     if not blocks:
         return None
     lead = Para(desk.words("latent.measured.lead", run=label), "lead")
-    return Section(f"measured-{run.name}", desk.words("latent.measured.title", run=label), (lead, *blocks))
+    return Section(f"measured-{run.key}", desk.words("latent.measured.title", run=label), (lead, *blocks))

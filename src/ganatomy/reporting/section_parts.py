@@ -25,8 +25,8 @@ def section(desk: Desk, run: RunRecord) -> Section | None:
         blocks = make(desk, run)
         if blocks:
             names.append(words(f"parts.{key}"))
-            found += [Heading(words(f"parts.{key}.head"), f"{key}-{run.name}"), *blocks]
+            found += [Heading(words(f"parts.{key}.head"), f"{key}-{run.key}"), *blocks]
     if not found:
         return None
     title = words("parts.title", run=desk.label(run), parts=words.listing(names))
-    return Section(f"parts-{run.name}", title, tuple(found))
+    return Section(f"parts-{run.key}", title, tuple(found))

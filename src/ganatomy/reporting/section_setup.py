@@ -172,7 +172,7 @@ def networks_section(desk: Desk) -> Section | None:
             continue
         seen.add(key)
         label = desk.label(run)
-        blocks.append(Heading(label, f"networks-{run.name}"))
+        blocks.append(Heading(label, f"networks-{run.key}"))
         head = (
             words("networks.layer"),
             words("networks.output"),

@@ -212,4 +212,4 @@ def section(desk: Desk, run: RunRecord) -> Section | None:
     if not blocks:
         return None
     lead = Para(desk.words(f"training.lead.{run.config.model}", run=label, z_dim=run.config.z_dim), "lead")
-    return Section(f"run-{run.name}", desk.words("training.title", run=label), (lead, *blocks))
+    return Section(f"run-{run.key}", desk.words("training.title", run=label), (lead, *blocks))
