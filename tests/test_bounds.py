@@ -97,6 +97,51 @@ def test_the_ends_of_every_range(name):
         bounds.check(name, bound.low if bound.is_open else bound.low - 1)
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, tiny_dataset):
+    """A run of two steps."""
+    config = dataclasses.replace(
+        presets.gan(), batch_size=8, total_nimg=16, num_train=len(tiny_dataset.train), data_sha256=tiny_dataset.sha256
+    )
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    create_run(folder, resolve(config), "test")
+    list(run_training(open_run(folder), tiny_dataset, say=lambda message: None))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sample RUN --num 1000000000 --out s.npy", "sample RUN --num 1000000 --out s.png",
+        "sample RUN --seed BIG --out s", "sample RUN --num 4000000 --out s",
+        "train gan --seeds 1000000000 --out many", "train gan --seed BIG",
+        "train gan --seeds 3 --seed 9223372036854775806", "train gan --batch-size 1000000000",
+        "train gan --z-dim 1000000000", "train gan --lr-g 1e308", "train gan --num-epochs 1e300",
+        "train gan --total-nimg BIG", "train gan --tick-nimg BIG", "train gan --num-threads 1000000",
+        "train gan --keep-checkpoints BIG", "train gan --ema-halflife-nimg BIG", "train gan --size 100000x8",
+        "lab --seed BIG", "measure RUN --num-sets 1000000", "measure RUN --k BIG", "measure RUN --seed BIG",
+        "dissect RUN --num-codes 1000000000000", "dissect RUN --values 1e39", "dissect RUN --num-latents BIG",
+        "dissect RUN --atlas-values 1e39", "dissect RUN --edits 3=1e39", "dissect RUN --dims BIG",
+        "dissect RUN --num-dims BIG", "dissect RUN --num-inverted 1000000000", "walk RUN --fps 1e9",
+        "walk RUN --scale 1000000000", "walk RUN --columns BIG", "walk RUN --num-frames BIG",
+        "walk RUN --seed BIG", "compare RUN RUN --num-sets BIG", "compare RUN RUN --seed BIG",
+        "features train atelier --num-epochs 1000000000", "features train atelier --seed BIG",
+        "features train atelier --num-threads BIG",
+    ],
+)  # fmt: skip
+def test_every_verb_refuses_with_the_limit_before_any_work(ganatomy_here, run, tmp_path, words):
+    before = sorted(run.rglob("*"))
+    given = [{"RUN": str(run), "BIG": str(10**80)}.get(word, word) for word in words.split()]
+    done = ganatomy_here(*given, cwd=tmp_path)
+    message = re.sub(r"[\s│╭╮╰╯─]+", " ", done.stderr)
+    assert done.returncode == 2, message
+    assert re.search(r"at most|sides 8 to 1024|0 to 99|choose 1 to 100", message), message
+    assert "Traceback" not in message
+    assert len(message) < 400
+    assert list(tmp_path.iterdir()) == []
+    assert sorted(run.rglob("*")) == before
+
+
 def test_the_last_of_several_seeds_counts():
     bounds.check_seeds(bounds.MAX_SEED - 4, 5)
     with pytest.raises(ConfigError, match="the last seed must be at most 9,223,372,036,854,775,807"):
