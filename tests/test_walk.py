@@ -329,6 +329,36 @@ def test_equal_frames_are_stored_once_and_shown_longer(tmp_path, ending):
     assert [int(frame[0, 0]) for frame in frames_of(tmp_path / f"x.{ending}")] == [10, 200]
 
 
+@pytest.mark.parametrize("ending", ["webp", "gif", "WEBP"])
+def test_a_film_says_what_it_holds(run, tmp_path, capsys, ending):
+    """Equal latents make a still; the same picture for a while plays as long as announced."""
+    z = rng.latents(9, "t", 1, 100)
+    path = tmp_path / f"x.{ending}"
+    np.save(tmp_path / "z.npy", torch.cat([z, z]).numpy())
+    ga.walk(run, kind="linear", latents=tmp_path / "z.npy", scale=1, out=path)
+    told = f"{path}: a still of 28 x 28 px (--scale 1), for all 64 pictures are equal; tiny at"
+    assert told in capsys.readouterr().err
+    np.save(tmp_path / "z.npy", torch.cat([z, z, -z]).numpy())
+    ga.walk(run, kind="linear", latents=tmp_path / "z.npy", num_frames=9, scale=1, fps=10, out=path)
+    said = capsys.readouterr().err
+    held = durations_of(path)
+    assert f"9 pictures of 28 x 28 px (--scale 1) ({len(held)} different ones" in said
+    assert f", {sum(held) / 1000:.1f} s; tiny at" in said
+    assert len(held) <= 5
+    assert sum(held) == 9 * 100 + 2000
+
+
+def test_a_walk_overwrites_no_other_pictures(run, tmp_path):
+    ga.walk(run, num_frames=3, columns=2, out=tmp_path / "v1.0")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "v1.0").iterdir()}
+    with pytest.raises(OutputError, match=r"000000\.png is there already and is another picture"):
+        ga.walk(run, num_frames=3, columns=2, seed=1, out=tmp_path / "v1.0")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "v1.0").iterdir()} == before
+    (tmp_path / "v1.0" / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"holds 'notes\.txt', which this command would not write"):
+        ga.walk(run, num_frames=3, columns=2, out=tmp_path / "v1.0")
+
+
 def test_planted_images_of_other_shapes_are_laid_out():
     z = torch.zeros(5, 7, 6)
     *_, frames = walks.walk_frames(Planted(), z, 3)

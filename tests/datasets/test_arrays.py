@@ -54,6 +54,33 @@ def save(path: Path, **named: np.ndarray) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("names", "labels", "wanted"),
+    [
+        (["1", "0"], [0, 1], ["1", "0"]),
+        (["cat", "0"], [0, 1], ["cat", "0"]),
+        (["1", "01", "1.0"], [0, 1, 2], ["1", "01", "1.0"]),
+        (["1", "01", "1.0"], ["01", "1", "1.0"], ["01", "1", "1.0"]),
+        (["cat", "dog"], ["dog", "cat"], ["dog", "cat"]),
+        (["cat", "dog"], ["1", "0"], ["dog", "cat"]),
+        (None, ["1", "01", "1.0"], ["1", "01", "1.0"]),
+    ],
+)
+def test_classes_named_by_numbers_stay_apart(tmp_path, grey, names, labels, wanted):
+    """Whole numbers are places in the list of names, words are names; neither is taken for the other."""
+    given = np.array((labels * NUM)[:NUM])
+    more = {} if names is None else {"class_names": np.array(names)}
+    dataset, _ = read(save(tmp_path / "set.npz", images=grey, labels=given, **more))
+    assert sorted(dataset.class_names) == sorted(names or wanted)
+    if names is not None:
+        assert list(dataset.class_names) == names
+    found = {}
+    for store in (dataset.train, dataset.test):
+        for picture, label in zip(store.images, store.labels):
+            found[picture.numpy().tobytes()] = dataset.class_names[int(label)]
+    assert [found[picture.tobytes()] for picture in grey] == (wanted * NUM)[:NUM]
+
+
 def test_what_sample_writes_can_be_read(tmp_path, grey, colour):
     for pixels in (torch.from_numpy(grey)[:, None], torch.from_numpy(colour).permute(0, 3, 1, 2)):
         for name in ("generated.npz", "generated.npy"):

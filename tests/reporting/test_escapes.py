@@ -19,9 +19,7 @@ PLANTED = (
     "a\\|b\\", "&lt;b&gt;", "<!--", "</script><script>alert(1)</script>", "*bold* _it_ __b__", "a\nb", "a\u2028b",
     "[x]: http://y", "$x^2$", "{{ 7 * 7 }}", "%41",
 )  # fmt: skip
-NAMES = [
-    "my_run", "b c", "中文 😀", "x' onmouseover=\"alert(1)\"", "<img src=x onerror=alert(1)>", "[a](b) `c` | ](d)\n# e",
-]  # fmt: skip
+NAMES = ["my_run", "b c 中文 😀", "x' on=\"alert(1)\"<img src=x onerror=alert(1)>[a](b) `c` | ](d)\n# e"]
 """What folders of runs are called."""
 
 

@@ -1,10 +1,13 @@
 """The average of the generator, and the batch-norm statistics that are its own."""
 
+import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
 from ganatomy import rng
 from ganatomy.models import dcgan, mlp
+from ganatomy.models.generate import generate
 from ganatomy.training import ema
 
 
@@ -68,6 +71,24 @@ def test_statistics_are_a_pure_function_and_leave_the_original_alone():
     assert all(torch.equal(value, network.state_dict()[key]) for key, value in before.items())
     assert all(torch.equal(value, second[key]) for key, value in first.items())
     assert not torch.equal(first["main.1.running_mean"], other["main.1.running_mean"])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_it_pictures_as_the_snapshot_does(channels, tmp_path):
+    """Weights in another order in memory would be read by other kernels: the order is that of a file read again.
+
+    With one channel, several orders count as contiguous, and strides tell them apart.
+    """
+    torch.manual_seed(0)
+    network = dcgan.Generator(5, (channels, 28, 28)).to(memory_format=torch.channels_last)
+    usable = ema.with_statistics(network, 5, seed=3)
+    safetensors.torch.save_file(usable.state_dict(), tmp_path / "snapshot.safetensors")
+    read = dcgan.Generator(5, (channels, 28, 28)).eval()
+    read.load_state_dict(safetensors.torch.load_file(tmp_path / "snapshot.safetensors"))
+    for ours, theirs in zip(usable.parameters(), read.parameters(), strict=True):
+        assert ours.stride() == theirs.stride()
+    z = rng.latents(5, "fixed", 64, 5)
+    assert torch.equal(generate(usable, z), generate(read, z))
 
 
 def test_a_network_without_batch_norm_is_just_copied():

@@ -14,6 +14,9 @@ import numpy as np
 from .blocks import Chart, LegendItem
 from .canvas import Canvas, chart, colour
 
+MOST_BESIDE = 4
+"""Panels of losses in a row; more would be too narrow to read, and of very many none would be left."""
+
 EQUILIBRIUM = {"G": math.log(2), "D": 2 * math.log(2)}
 """Losses of a pair whose D cannot tell real from fake and says 1/2: -log 1/2 for G, twice that for D."""
 
@@ -55,15 +58,15 @@ def limits(curves: Sequence[Curve]) -> tuple[float, float]:
 
 
 def loss_chart(key: str, panels: Sequence[tuple[str, Sequence[Curve]]], axis: Axis, ends: tuple[float, float]) -> Chart:
-    """Draw losses, one panel per run side by side (stacked where narrow), all on the same axes.
+    """Draw losses, one panel per run, up to four side by side (stacked where narrow), all on the same axes.
 
     Thin: every record; thick: running mean; dotted: the loss where D cannot tell real from fake.
     """
-    titled = len(panels) > 1
+    titled, beside = len(panels) > 1, min(len(panels), MOST_BESIDE)
 
     def draw(canvas: Canvas) -> None:
-        columns = 1 if canvas.is_narrow else len(panels)
-        rows = len(panels) if canvas.is_narrow else 1
+        columns = 1 if canvas.is_narrow else beside
+        rows = math.ceil(len(panels) / columns)
         left, top, bottom, gap = 38, 30, 46, 40
         width = (canvas.width - left - 26 - gap * (columns - 1)) / columns
         height = (canvas.height - bottom - (top + 12) * rows) / rows
@@ -73,11 +76,12 @@ def loss_chart(key: str, panels: Sequence[tuple[str, Sequence[Curve]]], axis: Ax
             axes = canvas.axes(x, y, width, height)
             if titled:
                 canvas.text(x, y - 8, title, name="ink", bold=True)
-            _losses(canvas, axes, curves, ends, is_last=i == len(panels) - 1 or columns > 1)
+            _losses(canvas, axes, curves, ends, is_last=i >= len(panels) - columns)
         canvas.text(canvas.width - 26, canvas.height - 8, axis.x, anchor="end")
 
     narrow = 250 if not titled else 80 + 190 * len(panels)
-    return chart(key, axis.alt, draw, (280 if not titled else 300, narrow))
+    wide = 280 if not titled else 110 + 190 * math.ceil(len(panels) / beside)
+    return chart(key, axis.alt, draw, (wide, narrow))
 
 
 def _losses(canvas: Canvas, axes: Any, curves: Sequence[Curve], ends: tuple[float, float], *, is_last: bool) -> None:

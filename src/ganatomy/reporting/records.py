@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -245,14 +246,19 @@ def _told_apart(runs: list[RunRecord]) -> tuple[RunRecord, ...]:
             names[i] = "/".join((*near, run.name))
             if sum(other.folder.resolve().parts[-depth - 1 : -1] == near for other in alike) == 1:
                 break
-    used: set[str] = set()
-    for i, name in enumerate(names):
-        number = 1
-        while names[i] in used:  # the same folder given twice
+    return tuple(replace(run, told_apart=name) for run, name in zip(runs, numbered(names)))
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """Return names with a number behind every one that came before, such as that of a folder given twice."""
+    found: list[str] = []
+    for name in names:
+        number, unique = 1, name
+        while unique in found:
             number += 1
-            names[i] = f"{name} ({number})"
-        used.add(names[i])
-    return tuple(run if run.name == name else replace(run, told_apart=name) for run, name in zip(runs, names))
+            unique = f"{name} ({number})"
+        found.append(unique)
+    return found
 
 
 def read(paths: list[Path], out: Path | None = None) -> Records:

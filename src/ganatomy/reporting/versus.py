@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +10,10 @@ from .. import files
 from ..errors import RunError
 from ..laboratory.comparing import RECORD_NAME
 from .desk import Desk
-from .records import Records, RunRecord
+from .records import Records, RunRecord, numbered
 from .words import Words
 
 NEEDED = ("main", "scores", "groups", "pairs", "differences")
-
-
-@dataclass(frozen=True)
-class NamedRun(RunRecord):
-    """A run under another name than its folder's: replicates of two groups may both lie in folders called s0."""
-
-    alias: str = ""
-
-    @property
-    def name(self) -> str:
-        """The name on the page, unique there."""
-        return self.alias
 
 
 @dataclass
@@ -76,17 +64,14 @@ def versus_desk(records: Records, words: Words, place: Path) -> VersusDesk | Non
     folders = run_folders(record, place)
     if {folder.resolve() for group in folders.values() for folder in group} != set(known):
         return None
-    members: dict[str, tuple[RunRecord, ...]] = {}
-    for group, places in folders.items():
-        stem = files.plain_name(group)
-        runs = [known[folder.resolve()] for folder in places]
-        members[group] = tuple(
-            NamedRun(
-                run.folder, run.config, run.environment, run.command, {}, {},
-                stem if len(runs) == 1 else f"{stem}-s{run.config.seed}",
-            )
-            for run in runs
-        )  # fmt: skip
+    found = [(group, known[folder.resolve()]) for group, places in folders.items() for folder in places]
+    # Replicates of two groups may both lie in folders called s0: here they are called by group and seed.
+    stems = [
+        files.plain_name(group) + (f"-s{run.config.seed}" if len(folders[group]) > 1 else "") for group, run in found
+    ]
+    members: dict[str, tuple[RunRecord, ...]] = dict.fromkeys(folders, ())
+    for (group, run), name in zip(found, numbered(stems)):
+        members[group] += (replace(run, told_apart=name),)
     told = Records(records.folder, tuple(run for runs in members.values() for run in runs), {})
     return VersusDesk(told, words, compare=record, members=members)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+import math
+from itertools import pairwise
 
 from .. import device
 from ..config import TrainConfig
 from ..errors import ConfigError
-from ..models import registry
+from ..models import dcgan, mlp
 from ..models.generate import CHUNK
 
 _FLOAT = 4
 """Bytes of a float32."""
+
+Counted = tuple[int, list[int]]
+"""Parameters of a network, and the numbers in the output of each of its layers with weights, for one image."""
 
 
 def check(config: TrainConfig) -> None:
@@ -34,33 +37,37 @@ def needed_bytes(config: TrainConfig) -> tuple[int, int]:
     """Return the bytes that a training needs at least: (networks with optimizers, the images of a step or a sample).
 
     A step keeps the maps of D for real and generated images, or those of G and D; a sample holds two maps of G at a
-    time. No memory is taken: the networks are built without numbers.
+    time. It is counted by hand: PyTorch could do it on its device `meta`, but takes seconds to load that.
     """
-    with torch.device("meta"):
-        G = registry.GENERATORS[config.model](config.z_dim, config.img_shape)
-        D = registry.DISCRIMINATORS[config.model](config.img_shape)
-        maps_G = _map_sizes(G, torch.empty(1, config.z_dim))
-        maps_D = _map_sizes(D, torch.empty(1, *config.img_shape))
+    count = {"mlp": _count_mlp, "dcgan": _count_dcgan}[config.model]
+    (num_G, maps_G), (num_D, maps_D) = count(config.z_dim, config.img_shape)
     moments = 2 if config.optimizer == "adam" else 0
-    weights = registry.num_parameters(G) * (3 + moments) + registry.num_parameters(D) * (2 + moments)
+    weights = num_G * (3 + moments) + num_D * (2 + moments)  # G's average too, and gradients
     size = 2 if config.precision == "bfloat16" else _FLOAT
     part = -(-config.batch_size // config.num_processes)
     step = size * part * (sum(maps_D) + max(sum(maps_D), sum(maps_G)))
-    sample = _FLOAT * CHUNK * max(a + b for a, b in zip([config.z_dim, *maps_G], maps_G))
+    sample = _FLOAT * CHUNK * max(a + b for a, b in pairwise([config.z_dim, *maps_G]))
     return _FLOAT * weights, max(step, sample)
 
 
-def _map_sizes(network: nn.Module, x: Tensor) -> list[int]:
-    """Return the numbers in the output of every layer with weights, for one image."""
-    sizes: list[int] = []
-    hooks = [
-        layer.register_forward_hook(lambda module, inputs, output: sizes.append(output.numel()))
-        for layer in network.modules()
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
-    ]
-    network.eval()
-    with torch.no_grad():
-        network(x)
-    for hook in hooks:
-        hook.remove()
-    return sizes
+def _count_mlp(z_dim: int, img_shape: tuple[int, int, int]) -> tuple[Counted, Counted]:
+    hidden, pixels = mlp.NUM_HIDDEN, math.prod(img_shape)
+    of_G = (z_dim + 1) * hidden + (hidden + 1) * pixels, [hidden, pixels]
+    return of_G, ((pixels + 1) * hidden + hidden + 1, [hidden, 1])
+
+
+def _count_dcgan(z_dim: int, img_shape: tuple[int, int, int]) -> tuple[Counted, Counted]:
+    num_img, height, width = img_shape
+    stairs = dcgan.solve_stairs(height, width)
+    base = stairs[-1]
+    num_base = base.num_channels * math.prod(base.small)
+    num_G, maps_G = z_dim * num_base + 3 * base.num_channels, [num_base]
+    num_D, maps_D = num_base + 1, []
+    channels = [num_img, *(stair.num_channels for stair in stairs)]
+    for outer, inner, stair in zip(channels, channels[1:], stairs):
+        kernel, is_first = outer * inner * math.prod(stair.kernel), stair is stairs[0]
+        num_G += kernel + (1 if is_first else 3) * outer  # biases, and batch norm but on the layer at the image
+        num_D += kernel + (1 if is_first else 3) * inner
+        maps_G.insert(1, outer * math.prod(stair.large))
+        maps_D.append(inner * math.prod(stair.small))
+    return (num_G, maps_G), (num_D, [*maps_D, 1])
