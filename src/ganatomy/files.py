@@ -85,35 +85,6 @@ def temporary_beside(path: Path) -> Path:
     return temporary
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to be written piece by piece: it appears when the block ends, and after an error there is nothing.
-
-    Whatever ends the block early, Ctrl-C too, removes the temporary file beside it; what a killed process left there
-    goes with the next call. Raises `StorageError` with the cause.
-    """
-    path = Path(path)
-    temporary = temporary_beside(path)
-    start = temporary.name.removesuffix(f"{os.getpid()}.tmp")
-    for left in path.parent.glob(f"{glob.escape(start)}*.tmp"):
-        match = re.fullmatch(r"(\d+)\.tmp", left.name.removeprefix(start))
-        if match and not left.is_dir() and not _may_be_alive(int(match[1]), left):
-            left.unlink(missing_ok=True)
-    try:
-        with open(temporary, "xb") as handle:
-            yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StorageError(
-            f"could not write {path}: {why(error)}. Free some space or choose another folder."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):  # the cause matters more than what is left of the attempt
-            temporary.unlink(missing_ok=True)
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically, with the same line ends on every system.
 

@@ -129,8 +129,8 @@ def told(made_by: Mapping[str, Any]) -> str:
     """Say where a set is kept that was just written, and what removes it."""
     path = place(made_by)
     return (
-        f"converted pictures kept for next time: {path} ({path.stat().st_size / 2**20:,.1f} MB). They may be deleted at "
-        f"any time; past {MAX_TOTAL_BYTES >> 30} GiB in all, those that were not used for longest are."
+        f"converted pictures kept for next time: {path} ({path.stat().st_size / 2**20:,.1f} MB). They may be "
+        f"deleted at any time; past {MAX_TOTAL_BYTES >> 30} GiB in all, those that were not used for longest are."
     )
 
 
