@@ -256,7 +256,7 @@ def measure(
         features: Another feature network, such as random-v1; its record is measure-<name>.json.
         data_dir: Folder that holds the run's data set as <name>/<files>.
     """
-    from .laboratory import spread, stages
+    from .laboratory import keeping, spread, stages
     from .training.replicates import is_group, open_group
     from .training.run import open_run
 
@@ -267,19 +267,31 @@ def measure(
         bounds.check(name, value)
     dataset = _of_run(runs[0], data_dir)
     records: list[dict[str, Any]] = []
-    for opened in runs:
-        work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets, features=features, k=k)
-        records.append(console.show(work, f"measure {opened.name}") or {})
-        if not json:
-            print(stages.measure_lines(records[-1]))
-    record = records[0]
-    if group:
-        record = spread.group_record(group, records, stages.file_suffix(dataset, features))
-    if json:
-        print(json_format.dumps(record, ensure_ascii=False, indent=1))
-    elif group:
-        print(spread.group_lines(record))
+    sizes = stages.usual_sizes(num_sets, k)
+    with contextlib.ExitStack() as held:
+        can_write = [held.enter_context(keeping.measuring(opened)) for opened in runs]
+        can_group = group is None or held.enter_context(keeping.writing(group.folder, "measure"))
+        for opened, can in zip(runs, can_write):
+            work = stages.measured(opened, dataset, seed=seed, sizes=sizes, features=features)
+            found: Any = console.show(work, f"measure {opened.name}")
+            records.append(found.record)
+            if not json:
+                print(stages.measure_lines(found.record))
+            elif group is None:
+                print(_as_json(found.record))
+            keeping.keep_or_say(opened, found, can, console.say)
+        if group is None:
+            for line in keeping.older_records(runs[0]) if can_write[0] and not found.suffix else ():
+                console.say(line)
+            return records[0]
+        record = spread.group_record(group, records)
+        print(_as_json(record) if json else spread.group_lines(record))
+        spread.keep(group, record, found.suffix if can_group else None, console.say)
     return record
+
+
+def _as_json(record: dict[str, Any]) -> str:
+    return json_format.dumps(record, ensure_ascii=False, indent=1)
 
 
 def dissect(
@@ -308,7 +320,7 @@ def dissect(
         data_dir: Folder that holds the run's data set as <name>/<files>.
     """
     from .laboratory import stages
-    from .latent import codes, dissection, own_images
+    from .latent import codes, dissected, dissection, own_images
     from .training.run import open_run
 
     opened = open_run(run)
@@ -324,8 +336,10 @@ def dissect(
     own, left_out = own_images.read_own(Path(images), opened.config.img_shape) if images else (None, ())
     for line in left_out:
         console.say(f"left out: {line}")
-    work = stages.dissect_run(opened, _of_run(opened, data_dir), config, latents=z, own=own)
-    record = console.show(work, f"dissect {opened.name}") or {}
+    dissected.check(opened.folder)
+    with files.one_writer(opened.folder, "dissect"):
+        work = stages.dissect_run(opened, _of_run(opened, data_dir), config, latents=z, own=own)
+        record = console.show(work, f"dissect {opened.name}") or {}
     console.say(f"pictures and measures: {opened.folder / 'dissect'}")
     return record
 
