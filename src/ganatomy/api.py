@@ -118,6 +118,7 @@ def lab(
     """
     from .laboratory import plan as planning
     from .laboratory import stages
+    from .reporting import place
 
     planning.check_budget(budget)
     _check_lang(lang)
@@ -125,6 +126,7 @@ def lab(
     dataset = _open(data, options)
     plan = planning.make_plan(budget=budget, seed=seed, dims=dims, dataset=dataset, say=console.say)
     folder = files.make_folder(Path(out or Path("runs") / f"lab-{files.plain_name(dataset.name)}-{budget}-s{seed}"))
+    place.check(folder)
     with files.one_writer(folder), console.stoppable(f"Start it again with `{_command()}`: it continues.") as stop:
         planning.claim_folder(folder, plan)
         planning.announce(plan, dataset, folder, console.say)
@@ -354,6 +356,7 @@ def report(
         lang: Language: en or zh.
         out: Folder to write into; unset: the lab's, the group's or the first run's.
     """
+    from .laboratory.keeping import tidy
     from .training.replicates import expand, is_group
 
     _check_lang(lang)
@@ -363,18 +366,26 @@ def report(
         raise ConfigError("give the folder of a lab, or the folders of one or more runs.")
     if out is None and len(paths) == 1 and is_group(paths[0]):
         out = Path(paths[0])
-    return _write_page(expand(paths), lang, page, None, out)
+    folders = expand(paths)
+    for folder in folders:
+        for run_folder in (folder, *folder.glob("runs/*")):
+            tidy(run_folder)
+    return _write_page(folders, lang, page, None, out)
 
 
 def _write_page(
     folders: list[Path], lang: Lang, page: PageOptions, record: dict[str, Any] | None, out: Path | None = None
 ) -> Path:
     """Render the page; a lab's record is completed with the list of its figures."""
-    from .reporting.page import render
+    from .reporting.page import place_of, render
+    from .reporting.place import PART
 
-    result = render(folders, lang=lang, title=page.get("title"), author=page.get("author"), out=out)
+    with files.one_writer(files.make_folder(place_of(folders, out)), PART):
+        result = render(folders, lang=lang, title=page.get("title"), author=page.get("author"), out=out)
     if record is not None:
         files.write_json(folders[0] / "lab.json", {**record, "figures": result.figures})
+    for line in result.changes:
+        console.say(line)
     console.say(f"report: {result.html}")
     return result.html
 

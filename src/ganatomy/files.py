@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import glob
 import hashlib
 import json
@@ -33,6 +34,8 @@ _TEMPORARY = re.compile(r"^\..+\.(\d+)\.tmp$")
 """Names of files that are not whole yet: `.<name>.<process>.tmp`."""
 _MAX_NAME_BYTES = 200
 """A temporary name holds so many bytes of the file's own; file systems allow 255 in all."""
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+"""What the system answers where a place may not be written, rather than that writing went wrong."""
 _STALE_SEC = 24 * 3600.0
 
 

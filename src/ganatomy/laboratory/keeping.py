@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -18,7 +17,6 @@ from ..metrics.network import FeatureNetwork
 from ..training import snapshots
 from ..training.run import Run
 
-_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _NOT_COMPARED = ("dims", "num_dims", "pick", "values", "atlas_values", "edits")
 """Settings that dissect.json notes in other words than the configuration."""
 
@@ -63,7 +61,7 @@ def writing(folder: Path, part: str) -> Iterator[bool]:
 def is_read_only(error: GanatomyError) -> bool:
     """Return whether an error says that a place may not be written, rather than that writing went wrong."""
     cause = error.__cause__
-    return isinstance(cause, OSError) and cause.errno in _READ_ONLY
+    return isinstance(cause, OSError) and cause.errno in files.READ_ONLY
 
 
 @contextmanager

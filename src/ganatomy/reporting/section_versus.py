@@ -9,6 +9,7 @@ from . import figures_versus, section_compare
 from .blocks import Block, BoardRow, Cell, Figure, Headline, Para, Section, Table
 from .figures import Axis
 from .figures_versus import DotRow
+from .provenance import compared_before, stale
 from .records import RunRecord, finite
 from .versus import VersusDesk
 from .words import count, num, percent, signed
@@ -25,7 +26,8 @@ def headline(desk: VersusDesk) -> Headline:
     """Return the answer on top: the verdict in a sentence, and the groups' main score side by side."""
     runs = tuple((group["name"], desk.group_colour(group["name"])) for group in desk.compare["groups"])
     rows = board(desk) if len(runs) <= MOST_GROUPS else ()
-    return Headline(answer(desk), runs, rows, (), "")
+    late = tuple(text for run in desk.records.runs if (text := stale(desk, run, "measure")))
+    return Headline(answer(desk), runs, rows, (), "", (*compared_before(desk), *late))
 
 
 def page_title(desk: VersusDesk) -> str:

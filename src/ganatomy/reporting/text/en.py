@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from . import en_claims, en_data, en_dissect, en_explorer, en_health, en_memory, en_parts, en_scores, en_versus
+from . import (
+    en_claims,
+    en_data,
+    en_dissect,
+    en_explorer,
+    en_health,
+    en_memory,
+    en_parts,
+    en_provenance,
+    en_scores,
+    en_versus,
+)
 
 TEXT: dict[str, str] = {
     "list.comma": ", ",
@@ -302,6 +313,7 @@ TEXT: dict[str, str] = {
     **en_health.TEXT,
     **en_memory.TEXT,
     **en_parts.TEXT,
+    **en_provenance.TEXT,
     **en_scores.TEXT,
     **en_versus.TEXT,
 }

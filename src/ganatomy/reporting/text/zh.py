@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from . import zh_claims, zh_data, zh_dissect, zh_explorer, zh_health, zh_memory, zh_parts, zh_scores, zh_versus
+from . import (
+    zh_claims,
+    zh_data,
+    zh_dissect,
+    zh_explorer,
+    zh_health,
+    zh_memory,
+    zh_parts,
+    zh_provenance,
+    zh_scores,
+    zh_versus,
+)
 
 TEXT: dict[str, str] = {
     "list.comma": "、",
@@ -272,6 +283,7 @@ TEXT: dict[str, str] = {
     **zh_health.TEXT,
     **zh_memory.TEXT,
     **zh_parts.TEXT,
+    **zh_provenance.TEXT,
     **zh_scores.TEXT,
     **zh_versus.TEXT,
 }
