@@ -27,8 +27,9 @@ from ganatomy.training.run import Run, create_run, open_run
 
 def write_snapshot(folder: Path, nimg: int, seed: int) -> str:
     """Write an untrained generator as a snapshot; return its file's hash."""
-    torch.manual_seed(seed)
-    data = safetensors.torch.save(registry.build_generator(Run(folder).config).state_dict())
+    weights = registry.build_generator(Run(folder).config).state_dict()
+    draw = torch.Generator().manual_seed(seed)
+    data = safetensors.torch.save({k: torch.randn(v.shape, generator=draw) * 0.1 for k, v in weights.items()})
     files.make_folder(folder / "snapshots")
     files.write_bytes(folder / "snapshots" / f"G_ema-{nimg:09d}.safetensors", data)
     return files.sha256(data)
@@ -115,7 +116,7 @@ def test_measuring_beside_a_training_but_not_beside_a_measurement(run, ganatomy_
     assert "is being written by another process (measure)" in second.stderr
     assert second.stdout == ""
     assert (run.folder / "measure.json").read_bytes() == before
-    for verb in (["dissect", run.folder], ["walk", run.folder, "--num-frames", 2]):
+    for verb in (["dissect", run.folder, "--dims", 1], ["walk", run.folder, "--num-frames", 2]):
         with files.one_writer(run.folder, str(verb[0])):
             refused = ganatomy_here(*verb)
         assert refused.returncode == 2, refused.stderr
@@ -166,10 +167,12 @@ def nobody_may_write(folder: Path):
 
 
 @pytest.fixture
-def readable(run):
+def readable(run, monkeypatch):
     """The run where everybody can read it."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
+        monkeypatch.setenv("GANATOMY_HOME", f"{name}/home")
+        (Path(name) / "home").mkdir(mode=0o777)
         folder = Path(name) / "gan-s0"
         os.replace(run.folder, folder)
         for path in folder.rglob("*"):
@@ -185,7 +188,7 @@ def test_what_may_not_be_written_is_measured_and_said(readable, ganatomy_here):
         plain = ganatomy_here("measure", readable.folder, "--num-sets", 1)
         as_json = ganatomy_here("measure", readable.folder, "--num-sets", 1, "--json")
         doctor = ganatomy_here("doctor", readable.folder)
-        dissect = ganatomy_here("dissect", readable.folder)
+        dissect = ganatomy_here("dissect", readable.folder, "--dims", 1)
         walk = ganatomy_here("walk", readable.folder, "--num-frames", 2)
     assert plain.returncode == 0, plain.stderr
     assert "fd60_test[random-v1] = " in plain.stdout
