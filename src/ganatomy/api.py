@@ -118,6 +118,7 @@ def lab(
     """
     from .laboratory import plan as planning
     from .laboratory import stages
+    from .reporting import place
 
     planning.check_budget(budget)
     _check_lang(lang)
@@ -126,7 +127,7 @@ def lab(
     plan = planning.make_plan(budget=budget, seed=seed, dims=dims, dataset=dataset, say=console.say)
     folder = Path(out or Path("runs") / f"lab-{files.plain_name(dataset.name)}-{budget}-s{seed}")
     planning.check_folder(folder)
-    files.make_folder(folder)
+    place.check(files.make_folder(folder))
     with files.one_writer(folder), console.stoppable(f"Start it again with `{_command()}`: it continues.") as stop:
         planning.claim_folder(folder, plan)
         planning.announce(plan, dataset, folder, console.say)
@@ -258,7 +259,7 @@ def measure(
         features: Another feature network, such as random-v1; its record is measure-<name>.json.
         data_dir: Folder that holds the run's data set as <name>/<files>.
     """
-    from .laboratory import spread, stages
+    from .laboratory import keeping, spread, stages
     from .training.replicates import is_group, open_group
     from .training.run import open_run
 
@@ -269,19 +270,31 @@ def measure(
         bounds.check(name, value)
     dataset = _of_run(runs[0], data_dir)
     records: list[dict[str, Any]] = []
-    for opened in runs:
-        work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets, features=features, k=k)
-        records.append(console.show(work, f"measure {opened.name}") or {})
-        if not json:
-            print(stages.measure_lines(records[-1]))
-    record = records[0]
-    if group:
-        record = spread.group_record(group, records, stages.file_suffix(dataset, features))
-    if json:
-        print(json_format.dumps(record, ensure_ascii=False, indent=1))
-    elif group:
-        print(spread.group_lines(record))
+    sizes = stages.usual_sizes(num_sets, k)
+    with contextlib.ExitStack() as held:
+        can_write = [held.enter_context(keeping.measuring(opened)) for opened in runs]
+        can_group = group is None or held.enter_context(keeping.writing(group.folder, "measure"))
+        for opened, can in zip(runs, can_write):
+            work = stages.measured(opened, dataset, seed=seed, sizes=sizes, features=features)
+            found: Any = console.show(work, f"measure {opened.name}")
+            records.append(found.record)
+            if not json:
+                print(stages.measure_lines(found.record))
+            elif group is None:
+                print(_as_json(found.record))
+            keeping.keep_or_say(opened, found, can, console.say)
+        if group is None:
+            for line in keeping.older_records(runs[0]) if can_write[0] and not found.suffix else ():
+                console.say(line)
+            return records[0]
+        record = spread.group_record(group, records)
+        print(_as_json(record) if json else spread.group_lines(record))
+        spread.keep(group, record, found.suffix if can_group else None, console.say)
     return record
+
+
+def _as_json(record: dict[str, Any]) -> str:
+    return json_format.dumps(record, ensure_ascii=False, indent=1)
 
 
 def dissect(
@@ -310,7 +323,7 @@ def dissect(
         data_dir: Folder that holds the run's data set as <name>/<files>.
     """
     from .laboratory import stages
-    from .latent import codes, dissection, own_images
+    from .latent import codes, dissected, dissection, own_images
     from .training.run import open_run
 
     opened = open_run(run)
@@ -326,8 +339,10 @@ def dissect(
     own, left_out = own_images.read_own(Path(images), opened.config.img_shape) if images else (None, ())
     for line in left_out:
         console.say(f"left out: {line}")
-    work = stages.dissect_run(opened, _of_run(opened, data_dir), config, latents=z, own=own)
-    record = console.show(work, f"dissect {opened.name}") or {}
+    dissected.check(opened.folder)
+    with files.one_writer(opened.folder, "dissect"):
+        work = stages.dissect_run(opened, _of_run(opened, data_dir), config, latents=z, own=own)
+        record = console.show(work, f"dissect {opened.name}") or {}
     console.say(f"pictures and measures: {opened.folder / 'dissect'}")
     return record
 
@@ -342,6 +357,7 @@ def report(
         lang: Language: en or zh.
         out: Folder to write into; unset: the lab's, the group's or the first run's.
     """
+    from .laboratory.keeping import tidy
     from .training.replicates import expand, is_group
 
     _check_lang(lang)
@@ -351,18 +367,26 @@ def report(
         raise ConfigError("give the folder of a lab, or the folders of one or more runs.")
     if out is None and len(paths) == 1 and is_group(paths[0]):
         out = Path(paths[0])
-    return _write_page(expand(paths), lang, page, None, out)
+    folders = expand(paths)
+    for folder in folders:
+        for run_folder in (folder, *folder.glob("runs/*")):
+            tidy(run_folder)
+    return _write_page(folders, lang, page, None, out)
 
 
 def _write_page(
     folders: list[Path], lang: Lang, page: PageOptions, record: dict[str, Any] | None, out: Path | None = None
 ) -> Path:
     """Render the page; a lab's record is completed with the list of its figures."""
-    from .reporting.page import render
+    from .reporting.page import place_of, render
+    from .reporting.place import PART
 
-    result = render(folders, lang=lang, title=page.get("title"), author=page.get("author"), out=out)
+    with files.one_writer(files.make_folder(place_of(folders, out)), PART):
+        result = render(folders, lang=lang, title=page.get("title"), author=page.get("author"), out=out)
     if record is not None:
         files.write_json(folders[0] / "lab.json", {**record, "figures": result.figures})
+    for line in result.changes:
+        console.say(line)
     console.say(f"report: {result.html}")
     return result.html
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import glob
 import hashlib
 import json
@@ -18,7 +19,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -35,6 +36,8 @@ _TEMPORARY = re.compile(r"^\..+\.(\d+)\.tmp$")
 _PROBE = ".probe."
 _MAX_NAME_BYTES = 200
 """A temporary name holds so many bytes of the file's own; file systems allow 255 in all."""
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+"""What the system answers where a place may not be written, rather than that writing went wrong."""
 _STALE_SEC = 24 * 3600.0
 
 
@@ -322,10 +325,11 @@ def plain_name(name: str) -> str:
 
 
 @contextmanager
-def one_writer(folder: Path, part: str = "") -> Iterator[None]:
+def one_writer(folder: Path, part: str = "", wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold a folder's lock: a second writer is refused; the system releases it when a process dies.
 
     `part` names what is written where it does not concern a training: `measure` may write beside one that goes on.
+    With `wait` a second writer is not refused: it calls that between its attempts, which may sleep or raise.
     """
     import filelock  # loads asyncio, which `--help` does not need
 
@@ -333,12 +337,19 @@ def one_writer(folder: Path, part: str = "") -> Iterator[None]:
     if path.is_symlink() or (path.exists() and (not path.is_file() or path.stat().st_size)):
         raise OutputError(f"{path} is not a lock of ours but a link, a folder, a device or a file of yours; remove it.")
     lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:  # itself an OSError, so it comes first
-        raise RunError(f"{folder} is being written by another process; wait for it or choose another folder.") from None
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {why(error)}. Free some space or choose another.") from error
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:  # itself an OSError, so it comes first
+            if wait is None:
+                doing = f" ({part})" if part else ""
+                raise RunError(
+                    f"{folder} is being written by another process{doing}; wait for it or choose another folder."
+                ) from None
+            wait()
+        except OSError as error:
+            told = f"{folder} cannot be written: {why(error)}. Free some space or choose another."
+            raise OutputError(told) from error
     try:
         yield
     finally:

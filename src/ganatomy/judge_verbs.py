@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import secrets
 import shlex
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import bounds, console, files
 from .errors import ConfigError, unknown
 from .reporting.words import LANGS, Lang
 
 if TYPE_CHECKING:
+    from .laboratory.comparing import Measured
     from .laboratory.groups import Found
 
 
@@ -45,6 +47,7 @@ def compare(
         author: Author's name under the title.
     """
     from .laboratory import comparing, groups
+    from .reporting import place
     from .reporting.page import render
 
     if lang not in LANGS:
@@ -58,12 +61,14 @@ def compare(
     if found.left_out:
         console.say(f"not finished, so left out: {groups.told_left_out(found.left_out)}.")
     folder = _folder_for(out)
-    _measure_missing(found, seed=seed, num_sets=num_sets, data_dir=data_dir)
     words = ["ganatomy", "compare", *map(str, given), "--seed", str(seed), "--num-sets", str(num_sets)]
-    record = comparing.compare_groups(found, out=folder, command=shlex.join(words))
-    files.write_json(folder / comparing.RECORD_NAME, record)
-    print(comparing.verdict_lines(record))
-    page = render([run.folder for run in found.runs], lang=lang, title=title, author=author, out=folder)
+    with files.one_writer(folder, place.PART):
+        place.check(folder)
+        measured = _measured(found, seed=seed, num_sets=num_sets, data_dir=data_dir)
+        record = comparing.compare_groups(found, out=folder, command=shlex.join(words), measured=measured)
+        print(comparing.verdict_lines(record))
+        files.write_json(folder / comparing.RECORD_NAME, record)
+        page = render([run.folder for run in found.runs], lang=lang, title=title, author=author, out=folder)
     console.say(f"report: {page.html}")
     return page.html
 
@@ -92,7 +97,7 @@ def doctor(runs: Sequence[str | PathLike[str]] = (), /) -> dict[str, dict[str, s
         return words("health.explained", says=words(f"verdict.{name}.says"), try_=words(f"verdict.{name}.try"))
 
     for run in opened:
-        verdicts = judge_run(run)
+        verdicts = judge_run(run, console.say)
         print("\n".join(checkup.run_lines(run, verdicts, explain)))
         states[run.name] = {verdict.id: verdict.state for verdict in verdicts}
     return states
@@ -115,17 +120,27 @@ def _new_name() -> str:
     return f"compare-{datetime.datetime.now().strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
-def _measure_missing(found: Found, *, seed: int, num_sets: int, data_dir: Path | None) -> None:
-    """Measure the runs that are not measured at their newest snapshot; all must have one before the first begins."""
-    from .datasets import opening
-    from .laboratory import comparing, stages
+def _measured(found: Found, *, seed: int, num_sets: int, data_dir: Path | None) -> Measured:
+    """Return the runs' measurements; those without one of their newest snapshot are measured first.
 
-    missing = [run for run in found.runs if not comparing.is_measured(run)]
+    All must have a snapshot, and nobody else may be measuring one of them, before the first begins.
+    """
+    from .datasets import opening
+    from .laboratory import comparing, keeping, stages
+
+    missing = [run for run in found.runs if not keeping.is_measured(run)]
+    measured = comparing.read_measured([run for run in found.runs if run not in missing])
     if not missing:
-        return
+        return measured
     for run in missing:
         _ = run.snapshot_nimg
     caller = opening.Caller(console.say, console.show, console.download_lines())
     dataset = opening.of_run(missing[0].config, Path(data_dir) if data_dir is not None else None, caller)
-    for run in missing:
-        console.show(stages.measure_run(run, dataset, seed=seed, num_sets=num_sets), f"measure {run.name}")
+    with contextlib.ExitStack() as held:
+        can_write = [held.enter_context(keeping.measuring(run)) for run in missing]
+        for run, can in zip(missing, can_write):
+            work = stages.measured(run, dataset, seed=seed, sizes=stages.usual_sizes(num_sets))
+            new: Any = console.show(work, f"measure {run.name}")
+            measured[run.folder] = new.record
+            keeping.keep_or_say(run, new, can, console.say)
+    return measured

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from . import bounds, console, files
 from .shared import of_run
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from .latent.walks import WalkConfig
     from .training.run import Run
@@ -59,7 +60,6 @@ def walk(
         data_dir: Folder that holds the run's data set as <name>/<files>, for classes.
         out: FILE.webp (exact), FILE.gif, or a folder for single PNG files; unset: walk-<kind>.webp in the run's folder.
     """
-    from . import film, images
     from .latent import walks
     from .training.run import open_run
 
@@ -70,15 +70,32 @@ def walk(
     walks.check(config, has_latents=latents is not None)
     path = Path(out) if out is not None else opened.folder / f"walk-{kind}.webp"
     _check_output(path, fps, scale)
+    with contextlib.ExitStack() as held:
+        if out is None:
+            held.enter_context(files.one_writer(opened.folder, "walk"))
+        return _film(opened, config, path, fps=fps, scale=scale, latents=latents, data_dir=data_dir)
+
+
+def _film(
+    opened: Run, config: WalkConfig, path: Path, *, fps: float | None, scale: int | None, latents: Path | None,
+    data_dir: Path | None,
+) -> Path:  # fmt: skip
+    """Make the film and write it."""
+    from . import film, images
+    from .latent import walks
+
+    kind = config.kind
     if kind == "film":
         frames, told = walks.training_film(opened, config)
         scale = _fitted(path, scale, len(frames), frames[0].shape)
     else:
         _fit(opened, config, path, scale, walks.fewest_walks(config, latents is not None))
-        z, told = _latents(opened, config, latents, data_dir)
+        G, snapshot = opened.opened()
+        z, told = _latents(opened, G, config, latents, data_dir)
+        told = f"{opened.name} at {snapshot.nimg:,} training images (snapshot {snapshot.sha256[:12]}){told}"
         num_columns, scale = _fit(opened, config, path, scale, len(z))
         files.make_folder(path.parent if film.ending(path) else path)
-        frames = console.show(walks.walk_frames(opened.generator(), z, num_columns), f"walk {opened.name}") or []
+        frames = console.show(walks.walk_frames(G, z, num_columns), f"walk {opened.name}") or []
     durations = _durations(kind, len(frames), fps, film.ending(path))
     film.save_animation(path, [images.enlarge(pixels, scale) for pixels in frames], durations)
     size = f"{scale * frames[0].shape[1]} x {scale * frames[0].shape[0]} px (--scale {scale})"
@@ -116,21 +133,22 @@ def _fit(opened: Run, config: WalkConfig, path: Path, scale: int | None, num_wal
     return num_columns, _fitted(path, scale, config.num_frames or walks.NUM_FRAMES, shape)
 
 
-def _latents(opened: Run, config: WalkConfig, latents: Path | None, data_dir: Path | None) -> tuple[Tensor, str]:
-    """Return the latents of all walks, [walks, num_frames, z_dim], and what they are in words."""
+def _latents(
+    opened: Run, G: nn.Module, config: WalkConfig, latents: Path | None, data_dir: Path | None
+) -> tuple[Tensor, str]:
+    """Return the latents of all walks, [walks, num_frames, z_dim], and what more is to be said of them."""
     from .latent import codes, walks
     from .latent.lens import Lens
     from .metrics.features import features_for
 
-    z_dim, nimg = opened.config.z_dim, opened.snapshot_nimg
-    where = f"{opened.name} at {nimg:,} training images"
+    z_dim = opened.config.z_dim
     if config.kind == "classes":
         network = features_for(of_run(opened, data_dir))
         ends = walks.check_classes(config, network.class_names, network.name)
-        z, told = walks.class_walks(config, Lens(opened.generator(), network), z_dim, ends)
-        return z, f"{where}: {told}"
+        z, told = walks.class_walks(config, Lens(G, network), z_dim, ends)
+        return z, f": {told}"
     given = None if latents is None else codes.read_latents(Path(latents), z_dim)
-    return walks.walk_latents(config, z_dim, given), where
+    return walks.walk_latents(config, z_dim, given), ""
 
 
 def _durations(kind: str, num_frames: int, fps: float | None, suffix: str) -> list[int]:

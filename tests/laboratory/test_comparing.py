@@ -11,7 +11,7 @@ from scipy import stats
 from ganatomy import files, presets
 from ganatomy.config import resolve
 from ganatomy.errors import RunError
-from ganatomy.laboratory import comparing, groups
+from ganatomy.laboratory import comparing, groups, keeping
 from ganatomy.metrics import comparison
 from ganatomy.training.run import create_run, write_status
 
@@ -207,13 +207,13 @@ def test_scores_must_share_their_protocol(six, tmp_path):
 
 def test_a_measurement_of_an_older_snapshot_does_not_count(six):
     run = groups.find_groups([six]).runs[0]
-    assert comparing.is_measured(run)
+    assert keeping.is_measured(run)
     (run.folder / "snapshots").mkdir()
     for nimg, expected in ((1000, True), (2000, False)):
         (run.folder / "snapshots" / f"G_ema-{nimg:012d}.safetensors").write_bytes(b"")
-        assert comparing.is_measured(run) is expected
+        assert keeping.is_measured(run) is expected
     (run.folder / "measure.json").unlink()
-    assert not comparing.is_measured(run)
+    assert not keeping.is_measured(run)
 
 
 def test_verdicts_of_several_pairs_hold_together_and_what_is_not_compared_is_named(six, tmp_path):

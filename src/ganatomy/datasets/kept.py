@@ -2,9 +2,9 @@
 
 One file holds one set: images, labels and factors of both splits in the safetensors format, and beside them the recipe
 that it was made by. The recipe says everything the pixels depend on: names, sizes and times of every source file, what
-was asked for, the code and the libraries that convert. Its hash is the file's name, so another source or another version
-never meets it; the file is verified by a hash of its content, then mapped into memory, not read: pages that nobody looks
-at take no memory, and several processes share those that are.
+was asked for, the code and the libraries that convert. Its hash is the file's name, so another source or another
+version never meets it. The file is verified by a hash of its content, then mapped into memory, not read: pages that
+nobody looks at take no memory, and several processes share those that are.
 
 A file that is damaged, foreign or in the way is no error: the set is made again. So is a cache without room.
 """

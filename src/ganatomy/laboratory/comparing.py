@@ -17,6 +17,7 @@ from ..config import TrainConfig
 from ..errors import RunError
 from ..metrics.comparison import Better, compare_scores, decide_together
 from ..metrics.left_out import warnings_of
+from ..training import snapshots
 from ..training.run import Run
 from .groups import NOT_THE_RECIPE, Found, Group, recipe
 
@@ -31,22 +32,19 @@ Measured = dict[Path, dict[str, Any]]
 """measure.json by run folder."""
 
 
-def is_measured(run: Run) -> bool:
-    """Return whether a run's measure.json is of its newest snapshot."""
-    path = run.folder / "measure.json"
-    if not path.exists():
-        return False
-    return max(run.snapshots(), default=None) in (None, files.read_json(path).get("nimg"))
+def read_measured(runs: Sequence[Run]) -> Measured:
+    """Return what lies in the runs' measure.json."""
+    return {run.folder: files.read_json(run.folder / "measure.json") for run in runs}
 
 
-def shared_scores(runs: Sequence[Run]) -> list[str]:
+def shared_scores(runs: Sequence[Run], measured: Measured) -> list[str]:
     """Return the names of the scores that every run has; names carry the protocol, so equal names compare.
 
     Raises:
         RunError: no Frechet distance is shared, or feature networks of one name differ. It names the runs and what to
             do.
     """
-    records = [files.read_json(run.folder / "measure.json") for run in runs]
+    records = [measured[run.folder] for run in runs]
     tables = [_scores(record) for record in records]
     shared = [name for name in tables[0] if all(name in table for table in tables)]
     networks = {str((record.get("features") or {}).get("sha256")) for record in records}
@@ -79,15 +77,16 @@ def score_kind(name: str) -> str:
     return match[1] if match else ""
 
 
-def compare_groups(found: Found, *, out: Path, command: str) -> dict[str, Any]:
+def compare_groups(found: Found, *, out: Path, command: str, measured: Measured | None = None) -> dict[str, Any]:
     """Return `compare.json`: groups, the settings that differ, every score of every pair of groups, and verdicts.
 
-    Every run must be measured. Run folders are noted relative to `out`, where the record is to lie.
+    Every run must be measured; `measured` are the measurements, None: those on disk. Run folders are noted relative to
+    `out`, where the record is to lie.
     """
-    names = shared_scores(found.runs)
+    measured = measured or read_measured(found.runs)
+    names = shared_scores(found.runs, measured)
     main = next(name for name in names if name.startswith("fd"))
     names = [main, *(name for name in names if name != main)]
-    measured = {run.folder: files.read_json(run.folder / "measure.json") for run in found.runs}
     config = found.runs[0].config
     return {
         "version": importlib.metadata.version("ganatomy"),
@@ -138,10 +137,9 @@ def _group_record(group: Group, names: Sequence[str], measured: Measured, out: P
             name: {key: record["scores"][name].get(key) for key in ("value", "spread", "spread_by", "num_sets")}
             for name in names
         }
-        seed, nimg = run.config.seed, record.get("nimg")
-        runs.append(
-            {"name": run.name, "folder": relative(run.folder, out), "seed": seed, "nimg": nimg, "scores": scores}
-        )
+        known = {"name": run.name, "folder": relative(run.folder, out), "seed": run.config.seed}
+        taken = {"nimg": record.get("nimg"), snapshots.HASH: record.get(snapshots.HASH)}
+        runs.append({**known, **taken, "scores": scores})
     totals = {}
     for name in names:
         values = _values(group, name, measured)

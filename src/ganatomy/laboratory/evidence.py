@@ -13,7 +13,9 @@ import safetensors.numpy
 
 from .. import files
 from ..errors import RunError
-from ..latent.dissection import ARRAYS_NAME, RECORD_NAME
+from ..latent import dissected
+from ..latent.dissection import ARRAYS_NAME
+from ..training import snapshots
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,25 @@ def by_recipe(folders: Sequence[Path]) -> dict[str, list[Evidence]]:
 
 
 def load_evidence(folder: Path) -> Evidence:
-    """Read a run folder's `dissect/`, `stats.jsonl` and `measure.json`; what is damaged is a `RunError`."""
+    """Read a run folder's `dissect/`, `stats.jsonl` and `measure.json`; what is damaged is a `RunError`.
+
+    Only what was taken of the newest snapshot is evidence.
+    """
     folder = Path(folder)
+    snapshot = snapshots.newest(folder)
     record: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
-    if (folder / "dissect" / RECORD_NAME).exists():
-        record = files.read_json(folder / "dissect" / RECORD_NAME)
-        path = folder / "dissect" / ARRAYS_NAME
+    where = dissected.folder_of(folder)
+    if (where / dissected.RECORD_NAME).exists():
+        record = files.read_json(where / dissected.RECORD_NAME)
+        record = record if snapshots.is_of(record, snapshot) else {}
+    if record:
+        path = where / ARRAYS_NAME
         try:
             arrays = safetensors.numpy.load(path.read_bytes())
         except (OSError, safetensors.SafetensorError) as error:
             raise RunError(f"{path} is missing or damaged: {error}. Make it again with `ganatomy dissect`.") from error
-    measured = folder / "measure.json"
-    scores = files.read_json(measured).get("scores", {}) if measured.exists() else {}
+    path = folder / "measure.json"
+    measured = files.read_json(path) if path.exists() else {}
+    scores = measured.get("scores") if snapshots.is_of(measured, snapshot) else None
     return Evidence(folder.name, record, arrays, list(files.read_jsonl(folder / "stats.jsonl")), scores or {})

@@ -20,12 +20,15 @@ from ..errors import RunError, unknown
 from ..latent import codes, dissection
 from ..latent.dissection import DissectConfig
 from ..latent.lens import Lens, Subject
+from ..latent.real import NUM_REAL
 from ..metrics.features import features_for, features_reason
+from ..metrics.prdc import K
 from ..models.generate import generate
 from ..progress import clock
 from ..training import engine, memory, session
-from ..training.run import check_empty
+from ..training.run import Run, check_empty
 from ..training.state import TrainState
+from .keeping import is_dissected, is_measured
 
 PRESETS = ("gan", "dcgan")
 FAST_NUM_THREADS = 6
@@ -230,7 +233,9 @@ def expected_seconds(plan: Plan, dataset: Dataset, folder: Path) -> dict[str, fl
             real_img = engine.image_stream(dataset.train, config, state.device).real_img(0, num)
             z = torch.zeros(num, config.z_dim, device=state.device)
             seconds[f"train {preset}"] = _seconds_of(partial(engine.build_step(state), real_img, z)) / num * left_nimg
-        if not (run_folder / "dissect" / "dissect.json").exists():
+        is_trained = left_nimg <= 0 and (run_folder / "config.json").exists()
+        is_done = is_trained and has_measured(plan, dataset, Run(run_folder))
+        if not is_done or not is_dissected(run_folder, dissect_config(plan), num_real_of(plan)):
             G, some_z = state.G_ema.eval(), torch.zeros(256, config.z_dim)
             picture = _seconds_of(partial(generate, G, some_z)) / 256
             if features is not None:
@@ -239,6 +244,18 @@ def expected_seconds(plan: Plan, dataset: Dataset, folder: Path) -> dict[str, fl
             num_img = sizes.num_sets * 10_000 + dissection.cost(dissect_config(plan), subject)
             seconds[f"measure and dissect {preset}"] = picture * num_img
     return seconds
+
+
+def has_measured(plan: Plan, dataset: Dataset, run: Run) -> bool:
+    """Return whether a run's measure.json is what the lab would measure now."""
+    sizes = plan.sizes
+    looked = {"num_sets": sizes.num_sets, "near": list(sizes.near), "memory": sizes.memory, "k": K}
+    return is_measured(run, {"seed": plan.seed, "sizes": looked}, features_for(dataset))
+
+
+def num_real_of(plan: Plan) -> int:
+    """Return how many test images serve the latent experiment of a lab for precision, recall and kernel distance."""
+    return min(NUM_REAL, plan.sizes.near[1])
 
 
 def _seen_nimg(run_folder: Path) -> int:

@@ -10,6 +10,7 @@ from .. import files
 from ..errors import RunError
 from ..metrics.left_out import left_out
 from ..metrics.left_out import lines as left_out_lines
+from ..training import snapshots
 from ..training.replicates import RunGroup, state_of
 from ..training.run import Run
 
@@ -30,17 +31,23 @@ def measurable(group: RunGroup, say: Callable[[str], None]) -> list[Run]:
     return runs
 
 
-def group_record(group: RunGroup, records: Sequence[Record], suffix: str = "") -> Record:
-    """Write and return `measure.json` of a group: `runs`, and `scores` with their mean and spread over trainings.
+def group_record(group: RunGroup, records: Sequence[Record]) -> Record:
+    """Return `measure.json` of a group: `runs`, and `scores` with their mean and spread over trainings.
 
-    `records` are what `measure` returned for every run; `suffix` is that of another feature network, as in the runs.
+    `records` are what `measure` returned for every run.
     """
     first = records[0]["scores"]
     shared = [name for name in first if all(name in record["scores"] for record in records)]
     scores = {name: _over_trainings([record["scores"][name] for record in records]) for name in shared}
     main = next((name for name in shared if name.startswith("fd")), None)
     runs = [
-        {"run": record["run"], "nimg": record["nimg"], "scores": {name: record["scores"][name] for name in shared}}
+        {
+            "run": record["run"],
+            "nimg": record["nimg"],
+            snapshots.HASH: record.get(snapshots.HASH),
+            "seed": record.get("seed"),
+            "scores": {name: record["scores"][name] for name in shared},
+        }
         for record in records
     ]
     others = dict.fromkeys(name for record in records for name in record["scores"] if name not in shared)
@@ -48,11 +55,20 @@ def group_record(group: RunGroup, records: Sequence[Record], suffix: str = "") -
         left_out(name, "not_shared", runs=[str(each["run"]) for each in records if name not in each["scores"]])
         for name in others
     ]
-    result = {
+    return {
         "group": group.name, "num": len(records), "main": main, "scores": scores, "runs": runs, "left_out": missing,
     }  # fmt: skip
-    files.write_json(group.folder / f"measure{suffix}.json", result)
-    return result
+
+
+def keep(group: RunGroup, record: Record, suffix: str | None, say: Callable[[str], None]) -> None:
+    """Write `measure.json` of a group; `suffix` is that of another feature network, as in the runs.
+
+    None says that the folder cannot be written, and that is told.
+    """
+    if suffix is None:
+        say(f"{group.folder} cannot be written, so the scores of the group were not kept there.")
+    else:
+        files.write_json(group.folder / f"measure{suffix}.json", record)
 
 
 def _over_trainings(scores: Sequence[Record]) -> Record:

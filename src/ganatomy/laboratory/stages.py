@@ -10,6 +10,8 @@ import importlib.metadata
 import shlex
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,8 @@ from torch import Tensor
 from .. import device, files, images
 from ..datasets.store import Dataset
 from ..errors import Interrupted
-from ..latent import dissection
-from ..latent.dissection import DissectConfig
+from ..latent import dissected
+from ..latent.dissection import DissectConfig, dissect
 from ..latent.lens import Lens, Subject
 from ..latent.real import NUM_REAL, RealImages
 from ..metrics import evaluate, left_out
@@ -31,12 +33,15 @@ from ..metrics.reference import Reference
 from ..metrics.watch import Watch
 from ..models import registry
 from ..progress import Progress
-from ..training import session
+from ..training import session, snapshots
 from ..training.run import Run, create_run, open_run
+from . import keeping
 from .claims import decide_claims
 from .evidence import load_evidence
-from .plan import PRESETS, Plan, dissect_config
+from .keeping import Measured
+from .plan import PRESETS, Plan, dissect_config, has_measured, num_real_of
 
+WAIT_SEC = 0.5
 Show = Callable[[Iterator[Any], str], Any]
 """Draws progress records under a label and returns the result that comes last."""
 
@@ -52,28 +57,54 @@ def measure_run(
     features: str | FeatureNetwork | None = None,
     k: int = K,
 ) -> Iterator[Progress | dict[str, Any]]:
-    """Measure a run's newest snapshot; writes measure.json and a line of metrics.jsonl, yields the record last.
+    """Measure a run's newest snapshot as `measured` does, and keep what it found; yields the record last.
+
+    The caller holds the run's lock for measuring.
+    """
+    sizes: evaluate.Sizes = {"num_sets": num_sets, "near": near, "memory": memory, "k": k}
+    for step in measured(run, dataset, seed=seed, features=features, sizes=sizes):
+        if isinstance(step, Measured):
+            step.keep(run)
+            yield step.record
+        else:
+            yield step
+
+
+def measured(
+    run: Run, dataset: Dataset, *, seed: int, sizes: evaluate.Sizes, features: str | FeatureNetwork | None = None
+) -> Iterator[Progress | Measured]:
+    """Measure a run's newest snapshot; yields what can be kept last.
 
     The closest pairs of the memorisation become nearest.png and nearest-features.png. `features` is the name of another
     network than the data's own, or a network; its files are measure-<network>.json and nearest-features-<network>.png.
     """
-    nimg, z_dim = run.snapshot_nimg, run.config.z_dim
+    z_dim = run.config.z_dim
     network = features_for(dataset) if features is None else features_named(features, dataset)
     suffix = file_suffix(dataset, network)
-    G = run.generator(run.config.device)
-    sizes: evaluate.Sizes = {"num_sets": num_sets, "near": near, "memory": memory, "k": k}
+    G, snapshot = run.opened(run.config.device)
     for record in evaluate.measure(G, z_dim, dataset, network, seed=seed, **sizes):
         if isinstance(record, Progress):
             yield record
             continue
+        pictures = {}
         for kind, found in (record["memorisation"] or {}).items():
             if kind == "features" or not suffix:
                 name = {"pixels": "nearest.png", "features": f"nearest-features{suffix}.png"}[kind]
-                images.save_png(run.folder / name, evaluate.pair_sheet(G, z_dim, dataset, seed, found["pairs"]))
-        result = {"run": run.name, "nimg": nimg, **record}
-        files.write_json(run.folder / f"measure{suffix}.json", result)
-        files.append_jsonl(run.folder / "metrics.jsonl", result)
-        yield result
+                pictures[name] = images.png_bytes(evaluate.pair_sheet(G, z_dim, dataset, seed, found["pairs"]))
+        result = {"run": run.name, **snapshot.words, **record, "sizes": noted(sizes)}
+        result["pictures"] = {name: files.sha256(png) for name, png in pictures.items()}
+        yield Measured(result, suffix, pictures)
+
+
+def usual_sizes(num_sets: int, k: int = K) -> evaluate.Sizes:
+    """Return how much `measure` looks at unless it is a lab's."""
+    return {"num_sets": num_sets, "near": None, "memory": evaluate.NUM_MEMORY, "k": k}
+
+
+def noted(sizes: evaluate.Sizes) -> dict[str, Any]:
+    """Return how much a measurement looks at as its record has it."""
+    near = sizes.get("near")
+    return {**sizes, "near": None if near is None else list(near)}
 
 
 def file_suffix(dataset: Dataset, features: str | FeatureNetwork | None) -> str:
@@ -120,12 +151,20 @@ def dissect_run(
     latents: Tensor | None = None,
     own: Tensor | None = None,
 ) -> Iterator[Progress | dict[str, Any]]:
-    """Run the latent experiment on a run's newest snapshot; writes the dissect/ folder, yields the record last.
+    """Run the latent experiment on a run's newest snapshot; replaces the dissect/ folder when whole, then yields it.
 
     The first `num_real` test images serve for precision, recall and kernel distance, all of them for Frechet distances.
     `latents` [N, z_dim] are people's own, for the pictures; `own` uint8 [N, C, H, W] their pictures to be inverted.
+    The caller holds the run's lock for dissecting.
     """
-    yield from dissection.dissect(subject_of(run, dataset, num_real), config, run.folder / "dissect", latents, own)
+    record: dict[str, Any] = {}
+    with dissected.successor(run.folder) as folder:
+        for step in dissect(subject_of(run, dataset, num_real), config, folder, latents, own):
+            if isinstance(step, Progress):
+                yield step
+            else:
+                record = step
+    yield record
 
 
 def subject_of(run: Run, dataset: Dataset, num_real: int = NUM_REAL) -> Subject:
@@ -134,8 +173,9 @@ def subject_of(run: Run, dataset: Dataset, num_real: int = NUM_REAL) -> Subject:
     reference = Reference(dataset, features, num_real)
     real = RealImages(evaluate.real_moments(dataset, features, "test"), reference.features, reference.radii)
     device_name = run.config.device
-    lens = Lens(run.generator(device_name), features, real, run.discriminator(device_name))
-    return Subject(run.name, run.snapshot_nimg, run.config.z_dim, lens, dataset)
+    G, snapshot = run.opened(device_name)
+    lens = Lens(G, features, real, run.discriminator(device_name, snapshot.nimg))
+    return Subject(run.name, snapshot.nimg, run.config.z_dim, lens, dataset, snapshot.sha256, num_real)
 
 
 def run_lab(
@@ -160,16 +200,55 @@ def run_lab(
             watch = Watch(run, dataset, say)
             training = session.run_training(run, dataset, say=say, should_stop=should_stop, watch=watch)
             show(training, f"train {name}")
-        if not (run.folder / "measure.json").exists():
-            sizes = plan.sizes
-            measuring = measure_run(
-                run, dataset, seed=plan.seed, num_sets=sizes.num_sets, near=sizes.near, memory=sizes.memory
-            )
-            _timed(run, "measure", show, stoppable(measuring, should_stop))
-        if not (run.folder / "dissect" / dissection.RECORD_NAME).exists():
-            num_real = min(NUM_REAL, plan.sizes.near[1])
-            dissecting = dissect_run(run, dataset, dissect_config(plan), num_real)
-            _timed(run, "dissect", show, stoppable(dissecting, should_stop))
+        turn = Turn(run, say, should_stop)
+        with turn("measure"):
+            if not has_measured(plan, dataset, run):
+                keeping.check_log(run.folder)
+                _again(run.folder / "measure.json", say)
+                sizes = plan.sizes
+                work = measure_run(
+                    run, dataset, seed=plan.seed, num_sets=sizes.num_sets, near=sizes.near, memory=sizes.memory
+                )
+                _timed(run, "measure", show, stoppable(work, should_stop))
+        with turn("dissect"):
+            dissected.settle(run.folder)
+            num_real = num_real_of(plan)
+            if not keeping.is_dissected(run.folder, dissect_config(plan), num_real):
+                _again(run.folder / dissected.NAME / dissected.RECORD_NAME, say)
+                work = dissect_run(run, dataset, dissect_config(plan), num_real)
+                _timed(run, "dissect", show, stoppable(work, should_stop))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Waits for its turn where somebody else measures or dissects a run of the lab: a lab is not refused for that."""
+
+    run: Run
+    say: Callable[[str], None]
+    should_stop: Callable[[], bool]
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        """Hold the run's lock for a part; a request to stop while waiting raises `Interrupted`."""
+        told = False
+
+        def wait() -> None:
+            nonlocal told
+            if not told:
+                self.say(f"waiting for another process that writes into {self.run.folder} ({part}) ...")
+            told = True
+            if self.should_stop():
+                raise Interrupted("stopped while waiting; everything finished before it is kept.")
+            time.sleep(WAIT_SEC)
+
+        with files.one_writer(self.run.folder, part, wait):
+            yield
+
+
+def _again(path: Path, say: Callable[[str], None]) -> None:
+    """Say that a record that is there is not the lab's."""
+    if path.exists():
+        say(f"{path} is of another snapshot, seed or size than this lab's, so it is made again.")
 
 
 def stoppable(work: Iterator[Any], should_stop: Callable[[], bool]) -> Iterator[Any]:
@@ -241,6 +320,8 @@ def run_record(run: Run) -> dict[str, Any]:
         "preset": run.config.preset,
         "seed": run.config.seed,
         "total_nimg": run.config.total_nimg,
+        "nimg": measured["nimg"],
+        snapshots.HASH: measured.get(snapshots.HASH),
         "seconds": seconds,
         "seconds_all": seconds + timing.get("measure", 0.0) + timing.get("dissect", 0.0),
         "img_per_sec": run.config.total_nimg / seconds if run.config.total_nimg else None,
@@ -264,5 +345,5 @@ def run_record(run: Run) -> dict[str, Any]:
 
 def edit_rows(name: str, run: Run) -> list[dict[str, Any]]:
     """Return the measured edits of the chosen numbers to the values of the grids as rows of lab.json."""
-    record = files.read_json(run.folder / "dissect" / dissection.RECORD_NAME)
+    record = files.read_json(dissected.folder_of(run.folder) / dissected.RECORD_NAME)
     return [{"run": name, **row} for row in record["edits"] if row["value"] in record["values"]]

@@ -23,6 +23,7 @@ from ..progress import Progress
 from . import codes, directions, edited, finding, inversion, jacobian, path_measures, priors, scales, summary
 from .atlas import Numbers, base_rows, edit_rows, measure_numbers
 from .directions import DirectionsConfig
+from .dissected import RECORD_NAME
 from .edits import Edit, parse_edit, parse_edits, spread_of, write_figures, write_grid
 from .inversion import InversionConfig
 from .jacobian import JacobianConfig
@@ -31,7 +32,6 @@ from .measures import MEASURES
 from .path_measures import PathsConfig
 from .projection import Search
 
-RECORD_NAME = "dissect.json"
 ARRAYS_NAME = "atlas.safetensors"
 INTERVAL = "95 % percentile bootstrap over latents, 1,000 resamples"
 ATLAS_VALUES = (-20.0, -5.0, -2.0, 0.1, 2.0, 5.0, 20.0)
@@ -172,7 +172,8 @@ def dissect(
                 yield table.add(before + step.done - table.done, part.name)
     record = subject.header() | _settings(config, dims) | {"interval": INTERVAL, **table.record}
     record["num_codes"] = len(table.pictured)
-    record["has_given_latents"] = latents is not None
+    record |= {"has_given_latents": latents is not None, "num_own": 0 if own is None else len(own)}
+    record["num_real"] = subject.num_real
     files.write_bytes(folder / ARRAYS_NAME, safetensors.numpy.save(table.arrays))
     files.write_json(folder / RECORD_NAME, record)
     yield files.read_json(folder / RECORD_NAME)

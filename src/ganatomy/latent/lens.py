@@ -70,6 +70,10 @@ class Subject:
     lens: Lens
     dataset: Dataset | None = None
     """The data it was trained on; parts that need real images are left out without."""
+    snapshot_sha256: str | None = None
+    """SHA-256 of the generator's file, for the records; None where it is in no file."""
+    num_real: int | None = None
+    """How many test images were to serve for precision, recall and kernel distance, for the records."""
 
     def header(self) -> dict[str, Any]:
         """Return what every record begins with."""
@@ -77,6 +81,7 @@ class Subject:
         return {
             "run": self.run,
             "nimg": self.nimg,
+            "snapshot_sha256": self.snapshot_sha256,
             "z_dim": self.z_dim,
             "features": features.name if features else None,
         }

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import files
 from ..datasets.store import Dataset
-from ..errors import RunError
+from ..errors import RunError, StorageError
 from ..training.loop import Hook
 from ..training.run import Run
 from ..training.runlog import PANEL, STATS
@@ -39,10 +39,20 @@ def record_of(run: Run) -> health.Record:
     )
 
 
-def judge_run(run: Run) -> list[health.Verdict]:
-    """Judge a run by what lies in its folder; writes health.json and returns the verdicts."""
-    verdicts = health.judge(record_of(run))
-    _write(run, verdicts)
+def judge_run(run: Run, say: Callable[[str], None] = print) -> list[health.Verdict]:
+    """Judge a run by what lies in its folder; writes health.json and returns the verdicts.
+
+    Where nothing may be written, the verdicts are returned all the same, and `say` is told that they were not kept.
+    """
+    record = record_of(run)
+    verdicts = health.judge(record)
+    try:
+        _write(run, verdicts, record)
+    except StorageError as error:
+        cause = error.__cause__
+        if not isinstance(cause, OSError) or cause.errno not in files.READ_ONLY:
+            raise
+        say(f"{run.folder} cannot be written, so the verdicts on {run.name} were not kept there.")
     return verdicts
 
 
@@ -78,8 +88,9 @@ def line_of(verdict: health.Verdict) -> str:
     return f"{name}: no ({reading.says}: {reading.value:.3g}, threshold {reading.threshold:.3g})"
 
 
-def _write(run: Run, verdicts: list[health.Verdict]) -> None:
+def _write(run: Run, verdicts: list[health.Verdict], judged: health.Record) -> None:
     record = {
+        "nimg": judged.stats[-1].get("cur_nimg") if judged.stats else None,
         "overall": health.overall(verdicts),
         "verdicts": [dataclasses.asdict(verdict) for verdict in verdicts],
     }
@@ -112,25 +123,25 @@ class Watch:
     def _look(self, state: TrainState) -> None:
         """Add a line to panel.jsonl, judge the run, and say what fired since the last look."""
         if self._states is None:  # of a resumed run: what its earlier part has said already
-            self._states = {verdict.id: verdict.state for verdict in self._judge()}
+            self._states = {verdict.id: verdict.state for verdict in health.judge(self._record())}
         looks = self._seen.lines()
         if not looks or looks[-1]["cur_nimg"] < state.cur_nimg:  # a finished run that is resumed was looked at already
             if self._panel is None:  # only now, with the run's own number of threads, so that its numbers repeat
                 self._panel = Panel(self._run.folder, self._dataset, self._network)
             self._panel(state)
-        verdicts = self._judge()
+        record = self._record()
+        verdicts = health.judge(record)
         for verdict in verdicts:
             if verdict.state == "fired" and self._states[verdict.id] != "fired":
                 self._say(f"health: {line_of(verdict)}; `ganatomy doctor {self._run.folder}` says what to try.")
         self._states = {verdict.id: verdict.state for verdict in verdicts}
-        _write(self._run, verdicts)
+        _write(self._run, verdicts, record)
 
-    def _judge(self) -> list[health.Verdict]:
+    def _record(self) -> health.Record:
         config = self._run.config
-        record = health.Record(
+        return health.Record(
             self._stats.lines(), self._seen.lines(), config.total_nimg or 0, is_fresh=config.init_from is None
         )
-        return health.judge(record)
 
 
 class _Tail:

@@ -200,7 +200,7 @@ class AtlasRecord:
 
 def atlas_record(run: RunRecord) -> AtlasRecord:
     """Return the view of a run that was dissected."""
-    return AtlasRecord(run.dissect or {}, run.jacobian, run.folder / "dissect")
+    return AtlasRecord(run.dissect or {}, run.jacobian, run.dissect_folder)
 
 
 def plain_mean(value: object) -> float | None:

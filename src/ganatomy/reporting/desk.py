@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .blocks import Figure
 from .data_record import DataRecord
+from .place import FIGURES
 from .records import Records, RunRecord
 from .words import Words
 
@@ -31,7 +32,7 @@ class Desk:
     @property
     def folder(self) -> Path:
         """Where this report's own figure files go."""
-        return self.records.folder / "figures"
+        return self.records.folder / FIGURES
 
     def number(self, source: int | None = None) -> int:
         """Return the next figure number; in a lab, `source` is the figure's number in the source report."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,6 +29,7 @@ from ..config import TrainConfig
 from ..errors import RunError
 from ..latent.codes import chi
 from ..models import dcgan, mlp
+from ..training import snapshots
 from .latents import LatentRecord
 from .records import RunRecord, finite
 
@@ -40,8 +40,6 @@ SHARE_MEASURES = ("visible_share", "class_flip")
 """What is known of every number from the atlas, on average over its latents."""
 BATCH_NORM_EPS = 1e-5
 """torch.nn.BatchNorm2d's default, which the DCGAN uses."""
-
-_SNAPSHOT = re.compile(r"^G_ema-(\d+)\.safetensors$")
 
 Tensors = dict[str, np.ndarray]
 
@@ -214,11 +212,12 @@ def activate(kind: str, y: np.ndarray) -> np.ndarray:
 
 
 def snapshot(run: RunRecord) -> Path | None:
-    """Return the averaged generator that was dissected, else the newest one; None where no snapshot is kept."""
-    paths = (run.folder / "snapshots").glob("*")
-    found = {int(match[1]): path for path in paths if (match := _SNAPSHOT.match(path.name))}
-    dissected = (run.dissect or {}).get("nimg")
-    return found.get(dissected if isinstance(dissected, int) else -1) or (found[max(found)] if found else None)
+    """Return the averaged generator that was dissected; None where it is not kept, or is another one by its SHA-256."""
+    found, record = snapshots.snapshot_files(run.folder), run.dissect or {}
+    nimg = record.get("nimg", max(found, default=None))
+    if not isinstance(nimg, int) or nimg not in found:
+        return None
+    return found[nimg] if snapshots.is_of({"nimg": nimg} | record, snapshots.hashed(nimg, found[nimg])) else None
 
 
 def explorer(run: RunRecord) -> Explorer | None:
@@ -227,7 +226,7 @@ def explorer(run: RunRecord) -> Explorer | None:
     Raises:
         RunError: the snapshot, the latents or the directions are damaged or of another network than config.json says.
     """
-    path, latents = snapshot(run), run.folder / "dissect" / "atlas.safetensors"
+    path, latents = snapshot(run), run.dissect_folder / "atlas.safetensors"
     if run.dissect is None or not run.dissect.get("dims") or path is None or not latents.exists():
         return None
     kept = _tensors(latents)
@@ -284,7 +283,7 @@ def directions(run: RunRecord) -> tuple[dict[str, Any], ...]:
     and all of them where they were found in another snapshot than the one dissected.
     """
     found: list[dict[str, Any]] = []
-    if run.directions.get("nimg") not in (None, (run.dissect or {}).get("nimg")):
+    if run.directions.get("nimg") is not None and not snapshots.are_of_one(run.directions, run.dissect or {}):
         return ()
     for entry in run.directions.get("directions") or []:
         vector = entry.get("vector") if isinstance(entry, dict) else None

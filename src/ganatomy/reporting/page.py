@@ -13,6 +13,8 @@ from pathlib import Path
 import jinja2
 
 from .. import files
+from ..errors import RunError
+from ..latent import dissected
 from . import (
     escapes,
     palette,
@@ -30,9 +32,14 @@ from . import (
 )
 from .blocks import Block, Section
 from .desk import Desk
+from .place import HTML, MD, check
+from .provenance import changed, compared_before
 from .records import Records, read
 from .versus import VersusDesk, locate, versus_desk
 from .words import Words
+
+MOST_TRIES = 3
+"""How often a page is made where dissections are replaced while it is."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class ReportResult:
     md: Path
     figures: list[dict[str, str]]
     """`{id, file, caption}` in order; files relative to the report's folder."""
+    changes: tuple[str, ...] = ()
+    """What the page says of runs that changed since the lab or the comparison."""
 
 
 def sections(desk: Desk) -> list[Section]:
@@ -91,6 +100,12 @@ def compared_sections(desk: VersusDesk) -> list[Section]:
     return [section for section in found if section]
 
 
+def place_of(paths: list[Path], out: Path | None) -> Path:
+    """Return the folder that the page of some folders is written to, which need not exist yet."""
+    folders, target, _ = locate(list(paths), None if out is None else Path(out))
+    return read(folders, target).folder
+
+
 def render(
     paths: list[Path], *, lang: str = "en", title: str | None = None, author: str | None = None, out: Path | None = None
 ) -> ReportResult:
@@ -107,18 +122,47 @@ def render(
     Raises:
         RunError: a folder is neither a lab nor a run, or is damaged.
         ConfigError: an unknown language.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or holds files of those names that are not ours.
     """
-    words = Words(lang)
+    draw = functools.partial(_render, words=Words(lang), title=title, author=author)
     folders, target, place = locate([Path(path) for path in paths], None if out is None else Path(out))
     records = read(folders, target)
     files.make_folder(records.folder)
+    check(records.folder)
+    for _ in range(MOST_TRIES - 1):  # a dissection that is replaced meanwhile would give half of each
+        before = _dissected_at(records)
+        try:
+            result = draw(read(folders, target), place)
+        except RunError:
+            if _dissected_at(records) == before:
+                raise
+        else:
+            if _dissected_at(records) == before:
+                return result
+    return draw(read(folders, target), place)
+
+
+def _dissected_at(records: Records) -> list[tuple[int, int] | None]:
+    """Return which dissections lie in the run folders now."""
+    found: list[tuple[int, int] | None] = []
+    for run in records.runs:
+        path = dissected.folder_of(run.folder) / dissected.RECORD_NAME
+        try:
+            found.append((path.stat().st_ino, path.stat().st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return found
+
+
+def _render(
+    records: Records, place: Path | None, *, words: Words, title: str | None, author: str | None
+) -> ReportResult:
     versus = versus_desk(records, words, place) if place else None
     desk = versus or Desk(records, words)
     told = compared_sections(versus) if versus else sections(desk)
     heading = title or (section_versus.page_title(versus) if versus else words("page.title", data=desk.all_data))
     context = {
-        "lang": {"en": "en", "zh": "zh-CN"}[lang],
+        "lang": {"en": "en", "zh": "zh-CN"}[words.lang],
         "t": words,
         "title": heading,
         "meta": _meta(desk.records, words, author),
@@ -130,14 +174,14 @@ def render(
         "script": section_explore.script() if section_explore.is_among(told) else None,
     }
     written = _figure_files(desk)
-    html, md = records.folder / "report.html", records.folder / "report.md"
+    html, md = records.folder / HTML, records.folder / MD
     files.write_text(html, _templates(is_html=True).get_template("report.html.j2").render(context))
     links = {name: [escapes.Raw(urllib.parse.quote(path)) for path in paths] for name, paths in written.items()}
     markdown = _templates(is_html=False).get_template("report.md.j2").render(context, links=links)
     files.write_text(md, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
     listed = sorted(desk.figures, key=lambda figure: (figure.number is None, figure.number or 0))
     entries = [{"id": f.id, "file": written[f.id][0], "caption": f.caption} for f in listed]
-    return ReportResult(html, md, entries)
+    return ReportResult(html, md, entries, compared_before(versus) if versus else changed(desk))
 
 
 def _meta(records: Records, words: Words, author: str | None) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..latent.edits import GAP_PX
+from ..training import snapshots
 from . import pictures
 from .blocks import MEDIA_PX, Figure, Para, Picture
 from .desk import Desk
@@ -28,8 +29,8 @@ _KEPT = re.compile(r"^(class|factor):(.+)$")
 
 def part(run: RunRecord, record: dict[str, Any]) -> dict[str, Any]:
     """Return a part's record, empty unless it looked at the snapshot that dissect.json is of."""
-    nimg = (run.dissect or {}).get("nimg")
-    return record if record and nimg is not None and record.get("nimg") == nimg else {}
+    whole = run.dissect or {}
+    return record if record and whole.get("nimg") is not None and snapshots.are_of_one(record, whole) else {}
 
 
 def trait_name(desk: Desk, run: RunRecord, name: str) -> str:
@@ -99,7 +100,7 @@ def floats(table: Sequence[Sequence[float | None]] | None) -> np.ndarray:
 
 def source(run: RunRecord, file: object) -> Path | None:
     """Return where a PNG of the dissect folder lies, None where it does not."""
-    path = run.folder / "dissect" / Path(file).name if isinstance(file, str) else None
+    path = run.dissect_folder / Path(file).name if isinstance(file, str) else None
     return path if path and path.exists() else None
 
 

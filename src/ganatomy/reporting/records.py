@@ -16,6 +16,9 @@ from .. import config as configuration
 from .. import files
 from ..config import TrainConfig
 from ..errors import ConfigError, RunError
+from ..latent import dissected
+from ..training import snapshots
+from ..training.snapshots import Snapshot
 from .data_record import DataRecord, data_record
 from .escapes import anchor
 
@@ -59,6 +62,16 @@ class RunRecord:
         return data_record(self.config, _optional(self.folder / "data.json") or {}, self.lab_data, self.folder)
 
     @cached_property
+    def snapshot(self) -> Snapshot | None:
+        """The newest snapshot, None where none is kept."""
+        return snapshots.newest(self.folder)
+
+    @cached_property
+    def dissect_folder(self) -> Path:
+        """Where the finished dissection lies."""
+        return dissected.folder_of(self.folder)
+
+    @cached_property
     def measure(self) -> dict[str, Any]:
         """measure.json, else what lab.json says of it, else empty."""
         return _optional(self.folder / "measure.json") or self.lab
@@ -73,7 +86,7 @@ class RunRecord:
         return {
             str(record["features"]["name"]): record
             for record in records
-            if record.get("features") and record.get("nimg") == self.measure.get("nimg")
+            if record.get("features") and snapshots.are_of_one(record, self.measure)
         }
 
     @property
@@ -85,27 +98,27 @@ class RunRecord:
     @cached_property
     def dissect(self) -> dict[str, Any] | None:
         """dissect/dissect.json."""
-        return _optional(self.folder / "dissect" / "dissect.json")
+        return _optional(self.dissect_folder / "dissect.json")
 
     @cached_property
     def directions(self) -> dict[str, Any]:
         """dissect/directions.json, empty where directions were not looked for."""
-        return _optional(self.folder / "dissect" / "directions.json") or {}
+        return _optional(self.dissect_folder / "directions.json") or {}
 
     @cached_property
     def paths(self) -> dict[str, Any]:
         """dissect/paths.json, empty where no paths were followed."""
-        return _optional(self.folder / "dissect" / "paths.json") or {}
+        return _optional(self.dissect_folder / "paths.json") or {}
 
     @cached_property
     def inversion(self) -> dict[str, Any]:
         """dissect/inversion.json, empty where no real images were looked for."""
-        return _optional(self.folder / "dissect" / "inversion.json") or {}
+        return _optional(self.dissect_folder / "inversion.json") or {}
 
     @cached_property
     def jacobian(self) -> dict[str, Any]:
         """dissect/jacobian.json, empty where it was not taken."""
-        return _optional(self.folder / "dissect" / "jacobian.json") or {}
+        return _optional(self.dissect_folder / "jacobian.json") or {}
 
     @cached_property
     def health(self) -> dict[str, Any] | None:

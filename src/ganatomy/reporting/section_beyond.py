@@ -131,7 +131,7 @@ def edit_pictures(
     labels = tuple(label for _, label in edit_labels(desk, rows, kind == "groups"))
     found = []
     for key, more in (("rows", (desk.words("table.base"),)), ("difference", ())):
-        path = run.folder / "dissect" / str(files.get(key, ""))
+        path = run.dissect_folder / str(files.get(key, ""))
         if path.is_file():
             name = desk.words(f"edited.{key}")
             found.append(pictures.picture(path, f"{title}: {name}", rows=(*more, *labels), title=name))

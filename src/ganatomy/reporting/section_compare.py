@@ -11,6 +11,7 @@ from . import figures, left_out, pictures, section_memory
 from .blocks import Block, Figure, LegendItem, Para, Section
 from .desk import Desk
 from .figures import Axis
+from .provenance import notes
 from .records import RunRecord, finite
 from .scoring import covered_share, few_images, network_kind, shares_of
 from .section_scores import other_tables, scores_table
@@ -245,6 +246,6 @@ def section(desk: Desk, *, is_told: bool = False) -> Section | None:
     if not blocks:
         return None
     kind = "many" if len(runs) > 1 else "one"
-    return Section(
-        "compare", desk.words(f"compare.title.{kind}"), (Para(desk.words(f"compare.lead.{kind}"), "lead"), *blocks)
-    )
+    lead = Para(desk.words(f"compare.lead.{kind}"), "lead")
+    late = [note for run in runs for note in notes(desk, run, "measure")]
+    return Section("compare", desk.words(f"compare.title.{kind}"), (lead, *late, *blocks))

@@ -8,6 +8,7 @@ from typing import Any
 from ..metrics.health import GRACE_NIMG
 from .blocks import Block, Cell, Para, Section, Table
 from .desk import Desk
+from .provenance import notes
 from .records import RunRecord, finite
 from .words import count, num
 
@@ -44,6 +45,7 @@ def section(desk: Desk) -> Section | None:
         names = words.listing(names_of(desk, run, ("fired",) if overall == "unhealthy" else FIRED))
         blocks.append(Para(words(f"health.{overall}", run=desk.label(run), names=names)))
         blocks += [Para(_found(desk, run, v)) for v in verdicts_of(run) if v.get("state") == "fired"]
+    blocks += [note for run in runs for note in notes(desk, run, "health")]
     blocks += [_table(desk, runs)]
     return Section("health", words("health.title"), tuple(blocks))
 

@@ -12,6 +12,7 @@ from .blocks import Block, Cell, Figure, Heading, LegendItem, Para, Section, Tab
 from .desk import Desk
 from .figures import Axis, Effect
 from .latents import LatentRecord, measure_cell, shown
+from .provenance import notes
 from .records import RunRecord
 from .words import count, num, percent
 
@@ -122,7 +123,7 @@ def picture_figure(
     rows: tuple[str, ...] = (), legend: tuple[LegendItem, ...] = (),
 ) -> Figure | None:  # fmt: skip
     """Return a figure of one PNG of the dissect folder, None where the file is not there."""
-    path = run.folder / "dissect" / Path(file).name if file else None
+    path = run.dissect_folder / Path(file).name if file else None
     if path is None or not path.exists():
         return None
     number = desk.number(source)
@@ -172,7 +173,7 @@ def difference_figures(desk: Desk, run: RunRecord, latents: LatentRecord) -> lis
     maps = []
     for value in latents.values:
         name = latents.file("differences", value)
-        path = run.folder / "dissect" / Path(name).name if name else None
+        path = run.dissect_folder / Path(name).name if name else None
         if path and path.exists():
             alt = words("fig.difference.one", value=f"{value:g}")
             maps.append(pictures.picture(path, alt, rows=tuple(f"z[{dim}]" for dim in latents.dims), title=alt))
@@ -309,7 +310,7 @@ def section(desk: Desk, run: RunRecord) -> Section | None:
         "latent.lead", run=label, dims=words.listing([str(dim) for dim in latents.dims]), z_dim=run.dissect["z_dim"],
         values=words.listing([f"{value:g}" for value in latents.values]),
     )  # fmt: skip
-    blocks: list[Block] = [Para(lead, "lead"), *edit_figures(desk, run, latents)]
+    blocks: list[Block] = [Para(lead, "lead"), *notes(desk, run, "dissect"), *edit_figures(desk, run, latents)]
     if not is_split(desk, run):
         blocks += measured_blocks(desk, run, latents)
     return Section(f"latent-{run.key}", words("latent.title", run=label), tuple(blocks))
@@ -329,4 +330,5 @@ def measured_section(desk: Desk, run: RunRecord) -> Section | None:
     if not blocks:
         return None
     lead = Para(desk.words("latent.measured.lead", run=label), "lead")
-    return Section(f"measured-{run.key}", desk.words("latent.measured.title", run=label), (lead, *blocks))
+    late = notes(desk, run, "dissect")
+    return Section(f"measured-{run.key}", desk.words("latent.measured.title", run=label), (lead, *late, *blocks))

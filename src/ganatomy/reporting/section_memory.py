@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from ..metrics.memorisation import is_copying
 from . import pictures
 from .blocks import Block, Cell, Figure, Heading, Para, Table
@@ -30,7 +31,9 @@ def blocks(desk: Desk, runs: Sequence[RunRecord]) -> list[Block]:
     unlike = [desk.label(run) for run in measured if _protocol(run) != _protocol(measured[0])]
     if unlike:
         found.append(Para(desk.words("memory.unlike", runs=desk.words.listing(unlike)), "note"))
-    return found + [figure for run in measured if (figure := pairs_figure(desk, run))]
+    found += [figure for run in measured if (figure := pairs_figure(desk, run))]
+    others = [run for run in measured if not all(_belongs(run, run.folder / name) for name in FILES.values())]
+    return found + [Para(desk.words("nearest.other", run=desk.label(run)), "note") for run in others]
 
 
 def verdict_text(desk: Desk, run: RunRecord) -> str:
@@ -71,7 +74,7 @@ def pairs_figure(desk: Desk, run: RunRecord) -> Figure | None:
     """Return the closest pairs of a run as pictures; None where their files are not there."""
     words, found = desk.words, run.memorisation
     paths: dict[str, Path] = {kind: run.folder / FILES[kind] for kind in KINDS}
-    if not all(path.exists() for path in paths.values()):
+    if not all(path.is_file() and _belongs(run, path) for path in paths.values()):
         return None
     title = words("fig.nearest", run=desk.label(run))
     rows = (words("nearest.gen"), words("nearest.train"))
@@ -84,6 +87,12 @@ def pairs_figure(desk: Desk, run: RunRecord) -> Figure | None:
         pictures.picture(paths[kind], f"{title} ({where[kind]})", rows=rows, title=where[kind]) for kind in KINDS
     )
     return desk.add(Figure(desk.number(), title, tuple(reading), pictures=shown))
+
+
+def _belongs(run: RunRecord, path: Path) -> bool:
+    """Whether a picture is of the measurement; records of earlier versions do not name theirs."""
+    known = (run.measure.get("pictures") or {}).get(path.name)
+    return known is None or not path.exists() or files.sha256_file(path) == known
 
 
 def _closest(desk: Desk, run: RunRecord) -> str:

@@ -9,6 +9,7 @@ from ..config import TrainConfig
 from . import left_out
 from .blocks import Block, BoardRow, Cell, Facts, Heading, Headline, Para, Section, Table
 from .desk import Desk
+from .provenance import changed, stale
 from .records import RunRecord, finite
 from .scoring import ENOUGH_NUM, covered_share, missing_notes, network_name, shares_of
 from .section_claims import counted, grouped, tally
@@ -91,14 +92,9 @@ def headline(desk: Desk) -> Headline:
     text = ""
     if sum(total.values()):
         text = words("tally", claims=len(grouped(desk)), **total)
-    return Headline(
-        answer(desk),
-        runs,
-        board(desk),
-        tally(desk),
-        text,
-        (*missing_notes(desk), *left_out.warnings(desk, desk.records.runs)),
-    )
+    late = tuple(text for run in desk.records.runs if (text := stale(desk, run, "measure")))
+    notes = (*changed(desk), *late, *missing_notes(desk), *left_out.warnings(desk, desk.records.runs))
+    return Headline(answer(desk), runs, board(desk), tally(desk), text, notes)
 
 
 def optimizer(config: TrainConfig, words: Words) -> str:

@@ -10,6 +10,7 @@ from . import figures, pictures
 from .blocks import Block, Figure, LegendItem, Para, Section
 from .desk import Desk
 from .figures import Axis, Curve
+from .provenance import notes
 from .records import RunRecord
 from .scoring import covered_share, shares_of
 from .trends import Trend, trend
@@ -212,4 +213,5 @@ def section(desk: Desk, run: RunRecord) -> Section | None:
     if not blocks:
         return None
     lead = Para(desk.words(f"training.lead.{run.config.model}", run=label, z_dim=run.config.z_dim), "lead")
-    return Section(f"run-{run.key}", desk.words("training.title", run=label), (lead, *blocks))
+    late = notes(desk, run, "measure")
+    return Section(f"run-{run.key}", desk.words("training.title", run=label), (lead, *late, *blocks))

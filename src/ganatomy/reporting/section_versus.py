@@ -9,6 +9,7 @@ from . import figures_versus, left_out, section_compare
 from .blocks import Block, BoardRow, Cell, Figure, Headline, Para, Section, Table
 from .figures import Axis
 from .figures_versus import DotRow
+from .provenance import compared_before, stale
 from .records import RunRecord, finite
 from .versus import VersusDesk
 from .words import count, num, percent, signed
@@ -25,7 +26,9 @@ def headline(desk: VersusDesk) -> Headline:
     """Return the answer on top: the verdict in a sentence, and the groups' main score side by side."""
     runs = tuple((group["name"], desk.group_colour(group["name"])) for group in desk.compare["groups"])
     rows = board(desk) if len(runs) <= MOST_GROUPS else ()
-    return Headline(answer(desk), runs, rows, (), "", left_out.warnings(desk, desk.records.runs))
+    late = tuple(text for run in desk.records.runs if (text := stale(desk, run, "measure")))
+    notes = (*compared_before(desk), *late, *left_out.warnings(desk, desk.records.runs))
+    return Headline(answer(desk), runs, rows, (), "", notes)
 
 
 def page_title(desk: VersusDesk) -> str:

@@ -19,6 +19,7 @@ from ..config import TrainConfig
 from ..errors import ConfigError, GanatomyError, OutputError, RunError
 from ..models import registry
 from . import belongings, checkpoint
+from .snapshots import Snapshot, hashed
 
 
 @dataclass(frozen=True)
@@ -70,23 +71,34 @@ class Run:
         """Images seen by the newest snapshot."""
         return max(self._existing_snapshots())
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        found = self._existing_snapshots()
+        return hashed(max(found), found[max(found)])
+
     def generator(self, device_name: str = "cpu") -> nn.Module:
         """Return the newest G_ema in eval mode: z [N, z_dim] -> image [N, C, H, W] in [-1, 1]."""
-        path = self._existing_snapshots()[self.snapshot_nimg]
+        return self.opened(device_name)[0]
+
+    def opened(self, device_name: str = "cpu") -> tuple[nn.Module, Snapshot]:
+        """Return the newest G_ema as `generator` does, and which snapshot it is; a training may write the next one."""
+        nimg, path = max(self._existing_snapshots().items())
         network = registry.build_generator(self.config)
         try:
-            network.load_state_dict(safetensors.torch.load(path.read_bytes()))
+            data = path.read_bytes()
+            network.load_state_dict(safetensors.torch.load(data))
         except (OSError, safetensors.SafetensorError, RuntimeError) as error:
             raise RunError(f"snapshot {path} is damaged or belongs to another network: {error}") from error
-        return network.requires_grad_(False).eval().to(device_name)
+        return network.requires_grad_(False).eval().to(device_name), Snapshot(nimg, files.sha256(data))
 
-    def discriminator(self, device_name: str = "cpu") -> nn.Module | None:
-        """Return D as it stood at the newest snapshot, in eval mode: image [N, C, H, W] in [-1, 1] -> logits [N].
+    def discriminator(self, device_name: str = "cpu", nimg: int | None = None) -> nn.Module | None:
+        """Return D as it stood at a snapshot (None: the newest), in eval mode: image [N, C, H, W] -> logits [N].
 
-        It is in the checkpoint of the same image count; None where that is gone or damaged.
+        Images are in [-1, 1]. It is in the checkpoint of the same image count; None where that is gone or damaged.
         """
         found = {checkpoint.nimg_of(path): path for path in checkpoint.checkpoints(self.folder)}
-        path = found.get(self.snapshot_nimg)
+        path = found.get(self.snapshot_nimg if nimg is None else nimg)
         if path is None or not checkpoint.is_good(path):
             return None
         tensors, _ = checkpoint.read(path)

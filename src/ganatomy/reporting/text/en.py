@@ -11,6 +11,7 @@ from . import (
     en_left_out,
     en_memory,
     en_parts,
+    en_provenance,
     en_scores,
     en_versus,
 )
@@ -314,6 +315,7 @@ TEXT: dict[str, str] = {
     **en_left_out.TEXT,
     **en_memory.TEXT,
     **en_parts.TEXT,
+    **en_provenance.TEXT,
     **en_scores.TEXT,
     **en_versus.TEXT,
 }

@@ -11,6 +11,7 @@ from . import (
     zh_left_out,
     zh_memory,
     zh_parts,
+    zh_provenance,
     zh_scores,
     zh_versus,
 )
@@ -284,6 +285,7 @@ TEXT: dict[str, str] = {
     **zh_left_out.TEXT,
     **zh_memory.TEXT,
     **zh_parts.TEXT,
+    **zh_provenance.TEXT,
     **zh_scores.TEXT,
     **zh_versus.TEXT,
 }
