@@ -58,7 +58,8 @@ class Inspection:
                 lines += ["", title, *_table(rows)]
         short = enough.told(found.num_train, found.num_test)
         ready = f"{found.num_train:,} pictures to train on, {found.num_test:,} to test on"
-        verdict = self.problem or (f"Ready, but {short} {ready[0].upper()}{ready[1:]}." if short else f"Ready: {ready}.")
+        verdict = f"Ready, but {short} {ready[0].upper()}{ready[1:]}." if short else f"Ready: {ready}."
+        verdict = self.problem or verdict
         return [*lines, "", *_wrapped(f"Problem: {verdict}" if self.problem else verdict)]
 
     def picture(self) -> np.ndarray | None:
