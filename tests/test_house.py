@@ -29,7 +29,7 @@ GOLDEN = Path(__file__).parent / "golden"
 ROWS = (
     ("errors", "progress"),
     ("rng", "files", "device"),
-    ("images",),
+    ("images", "checked", "arrays"),
     ("config",),
     ("presets",),
     ("datasets",),

@@ -12,6 +12,7 @@ from typing import Any
 from .. import files
 from ..errors import ConfigError, DataError
 from . import catalog
+from .shapes import IMPORTED
 
 RECORD = "imported.json"
 _NAME = re.compile(r"^\w[\w.-]{0,63}$")
@@ -31,8 +32,8 @@ def names() -> list[str]:
 
 def path_of(name: str) -> Path:
     """Return the folder or file of an imported set; a changed or missing copy is a `DataError`."""
-    record = files.read_json(root() / name / RECORD)
-    path = root() / name / str(record["file"])
+    record = IMPORTED.read(root() / name / RECORD)
+    path = root() / name / record["file"]
     if not path.exists() or content_hash(path) != record["sha256"]:
         raise DataError(
             f"the imported set {name} in {root() / name} is not what was imported any more. "
@@ -57,7 +58,7 @@ def add(path: Path, name: str | None) -> dict[str, Any]:
     record = {"name": name, "file": name + path.suffix.lower() if path.is_file() else name}
     record["sha256"] = content_hash(path)
     if target.exists():
-        known = files.read_json(target / RECORD)
+        known = IMPORTED.read(target / RECORD)
         if known["sha256"] != record["sha256"]:
             raise ConfigError(
                 f"{name} is already imported with other content; give another --name, or remove {target}."

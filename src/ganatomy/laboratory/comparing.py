@@ -35,7 +35,7 @@ def is_measured(run: Run) -> bool:
     path = run.folder / "measure.json"
     if not path.exists():
         return False
-    return max(run.snapshots(), default=None) in (None, files.read_json(path).get("nimg"))
+    return max(run.snapshots(), default=None) in (None, MEASURE.read(path).get("nimg"))
 
 
 def shared_scores(runs: Sequence[Run]) -> list[str]:
@@ -45,7 +45,7 @@ def shared_scores(runs: Sequence[Run]) -> list[str]:
         RunError: no Frechet distance is shared, or feature networks of one name differ. It names the runs and what to
             do.
     """
-    records = [files.read_json(run.folder / "measure.json") for run in runs]
+    records = [MEASURE.read(run.folder / "measure.json") for run in runs]
     tables = [_scores(record) for record in records]
     shared = [name for name in tables[0] if all(name in table for table in tables)]
     networks = {str((record.get("features") or {}).get("sha256")) for record in records}
@@ -86,7 +86,7 @@ def compare_groups(found: Found, *, out: Path, command: str) -> dict[str, Any]:
     names = shared_scores(found.runs)
     main = next(name for name in names if name.startswith("fd"))
     names = [main, *(name for name in names if name != main)]
-    measured = {run.folder: files.read_json(run.folder / "measure.json") for run in found.runs}
+    measured = {run.folder: MEASURE.read(run.folder / "measure.json") for run in found.runs}
     config = found.runs[0].config
     return {
         "version": importlib.metadata.version("ganatomy"),

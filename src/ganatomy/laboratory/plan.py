@@ -14,6 +14,7 @@ import torch
 
 from .. import config as configuration
 from .. import device, files, presets
+from ..checked import is_there
 from ..config import EngineName, PrecisionName, TrainConfig
 from ..datasets.store import Dataset
 from ..errors import RunError, unknown
@@ -24,7 +25,9 @@ from ..metrics.features import features_for, features_reason
 from ..models.generate import generate
 from ..progress import clock
 from ..training import engine
+from ..training.shapes import STATUS
 from ..training.state import TrainState
+from .shapes import PLAN
 
 PRESETS = ("gan", "dcgan")
 FAST_NUM_THREADS = 6
@@ -194,7 +197,7 @@ def claim_folder(folder: Path, plan: Plan) -> bool:
             raise RunError(f"{folder} holds something else (a run, or a lab without its plan); choose another --out.")
         files.write_json(path, wanted)
         return False
-    found = files.read_json(path)
+    found = PLAN.read(path)
     changed = [f"{key}: {found.get(key)} -> {value}" for key, value in wanted.items() if found.get(key) != value]
     if changed:
         raise RunError(
@@ -232,7 +235,7 @@ def expected_seconds(plan: Plan, dataset: Dataset, folder: Path) -> dict[str, fl
 def _seen_nimg(run_folder: Path) -> int:
     """Return the images a run has seen by its last status, 0 where there is none."""
     status = run_folder / "status.json"
-    return int(files.read_json(status)["cur_nimg"]) if status.exists() else 0
+    return int(STATUS.read(status)["cur_nimg"]) if is_there(status) else 0
 
 
 def dissect_config(plan: Plan) -> DissectConfig:

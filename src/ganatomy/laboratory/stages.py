@@ -22,12 +22,14 @@ from ..latent import dissection
 from ..latent.dissection import DissectConfig
 from ..latent.lens import Lens, Subject
 from ..latent.real import NUM_REAL, RealImages
+from ..latent.shapes import DISSECT
 from ..metrics import evaluate
 from ..metrics.features import features_for, features_named
 from ..metrics.health import RECORD_NAME
 from ..metrics.network import FeatureNetwork
 from ..metrics.prdc import K
 from ..metrics.reference import Reference
+from ..metrics.shapes import HEALTH, MEASURE
 from ..metrics.watch import Watch
 from ..models import registry
 from ..progress import Progress
@@ -36,6 +38,7 @@ from ..training.run import Run, create_run, open_run
 from .claims import decide_claims
 from .evidence import load_evidence
 from .plan import PRESETS, Plan, dissect_config
+from .shapes import TIMING
 
 Show = Callable[[Iterator[Any], str], Any]
 """Draws progress records under a label and returns the result that comes last."""
@@ -181,7 +184,7 @@ def _timed(run: Run, stage: str, show: Show, work: Iterator[Any]) -> None:
     start = time.perf_counter()
     show(work, f"{stage} {run.name}")
     path = run.folder / "timing.json"
-    known = files.read_json(path) if path.exists() else {}
+    known = TIMING.read_if_there(path) or {}
     files.write_json(path, {**{k: v for k, v in known.items() if k != "schema"}, stage: time.perf_counter() - start})
 
 
@@ -230,8 +233,8 @@ def network_sizes(run: Run) -> dict[str, int]:
 
 def run_record(run: Run) -> dict[str, Any]:
     """Return a run's part of lab.json: what was trained, its losses, its scores, its classes."""
-    stats, measured = run.stats(), files.read_json(run.folder / "measure.json")
-    timing, health = files.read_json(run.folder / "timing.json"), run.folder / RECORD_NAME
+    stats, measured = run.stats(), MEASURE.read(run.folder / "measure.json")
+    timing, health = TIMING.read_if_there(run.folder / "timing.json") or {}, run.folder / RECORD_NAME
     seconds = stats[-1]["Timing/total_sec"]
     return {
         "preset": run.config.preset,
@@ -254,11 +257,11 @@ def run_record(run: Run) -> dict[str, Any]:
         "classes": measured["classes"],
         "confidence": measured["confidence"],
         "memorisation": measured.get("memorisation"),
-        "health": files.read_json(health) if health.exists() else None,
+        "health": HEALTH.read_if_there(health),
     }
 
 
 def edit_rows(name: str, run: Run) -> list[dict[str, Any]]:
     """Return the measured edits of the chosen numbers to the values of the grids as rows of lab.json."""
-    record = files.read_json(run.folder / "dissect" / dissection.RECORD_NAME)
+    record = DISSECT.read(run.folder / "dissect" / dissection.RECORD_NAME)
     return [{"run": name, **row} for row in record["edits"] if row["value"] in record["values"]]

@@ -74,7 +74,7 @@ class TrainedNetwork(FeatureNetwork):
 
 def read_card(name: str, folder: Path = WEIGHTS) -> dict[str, Any]:
     """Return the card of a network in a folder; a damaged or missing card is a `GanatomyError`."""
-    card = files.read_json(folder / f"{name}.json")
+    card = CARD.read(folder / f"{name}.json")
     kind = NETWORKS.get(card.get("network", Classifier.kind))
     if card.get("name") != name or kind is None or card.get("num_features") != kind.num_features:
         raise DataError(_damaged(folder / f"{name}.json", "it is not the card of this network"))

@@ -19,10 +19,13 @@ import safetensors.torch
 from torch import Tensor
 
 from .. import files
-from ..errors import CheckpointError, StorageError
+from ..errors import CheckpointError, RunError, StorageError
+from . import shapes
 from .state import TrainState
 
 _TENSORS, _COUNTERS, _MANIFEST = "state.safetensors", "counters.json", "manifest.json"
+MAX_BYTES = 2**34
+"""Largest file of a checkpoint that is read."""
 
 
 class Checkpointed(Protocol):
@@ -127,13 +130,15 @@ def _drop_old(folder: Path, state: Checkpointed, newest: Path) -> None:
 def verify(path: Path) -> None:
     """Check a checkpoint's files against its manifest; raises `Damaged` with what is wrong."""
     try:
-        listed = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))["files"]
+        listed = shapes.MANIFEST.read(path / _MANIFEST)["files"]
         for name in (_TENSORS, _COUNTERS):
-            data = (path / name).read_bytes()
-            if len(data) != listed[name]["size"] or files.sha256(data) != listed[name]["sha256"]:
+            size = listed[name]["size"]
+            data = files.read_bytes(path / name, min(size, MAX_BYTES))
+            if len(data) != size or files.sha256(data) != listed[name]["sha256"]:
                 raise Damaged(f"{name} does not match the manifest")
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
-        raise Damaged(f"it cannot be read: {error}") from error
+        shapes.COUNTERS.read(path / _COUNTERS)
+    except RunError as error:
+        raise Damaged(str(error)) from error
 
 
 def is_good(path: Path) -> bool:
@@ -152,8 +157,8 @@ def newest_good(folder: Path) -> Path | None:
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and counters of one verified checkpoint."""
-    tensors = safetensors.torch.load((path / _TENSORS).read_bytes())
-    return tensors, json.loads((path / _COUNTERS).read_text(encoding="utf-8"))
+    tensors = safetensors.torch.load(files.read_bytes(path / _TENSORS, MAX_BYTES))
+    return tensors, shapes.COUNTERS.read(path / _COUNTERS)
 
 
 def load_newest(folder: Path, state: Checkpointed, warn: Callable[[str], None]) -> bool:
@@ -167,7 +172,7 @@ def load_newest(folder: Path, state: Checkpointed, warn: Callable[[str], None]) 
             verify(path)
             state.load(*read(path))
             return True
-        except (Damaged, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        except (Damaged, RunError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
             warn(f"checkpoint {path} is damaged ({error}); trying the one before it.")
     if found:
         raise CheckpointError(

@@ -8,16 +8,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 from torch import nn
 
 from .. import config as configuration
 from .. import device, files
 from ..config import TrainConfig
-from ..errors import ConfigError, GanatomyError, RunError
+from ..errors import GanatomyError, RunError
 from ..models import registry
-from . import checkpoint
+from . import checkpoint, shapes
 
 _SNAPSHOT = re.compile(r"^G_ema-(\d+)\.safetensors$")
 _SAMPLES = re.compile(r"^fixed-(\d+)\.png$")
@@ -40,15 +38,12 @@ class Run:
     @property
     def config(self) -> TrainConfig:
         """The configuration the run was started with."""
-        try:
-            return configuration.from_dict(files.read_json(self.folder / "config.json"))
-        except (ConfigError, TypeError) as error:
-            raise RunError(f"{self.folder / 'config.json'} is not a configuration of this version: {error}") from error
+        return configuration.read(self.folder / "config.json")
 
     @property
     def status(self) -> dict[str, Any]:
         """`state` (running, finished, interrupted, diverged, failed), `cur_nimg`, `total_nimg`, `message`."""
-        return files.read_json(self.folder / "status.json")
+        return shapes.STATUS.read(self.folder / "status.json")
 
     @property
     def is_finished(self) -> bool:
@@ -57,7 +52,7 @@ class Run:
 
     def stats(self) -> list[dict[str, Any]]:
         """Return the lines of stats.jsonl."""
-        return list(files.read_jsonl(self.folder / "stats.jsonl"))
+        return list(shapes.STATS.lines(self.folder / "stats.jsonl"))
 
     def snapshots(self) -> dict[int, Path]:
         """Return the snapshots by images seen, oldest first."""
@@ -76,12 +71,7 @@ class Run:
 
     def generator(self, device_name: str = "cpu") -> nn.Module:
         """Return the newest G_ema in eval mode: z [N, z_dim] -> image [N, C, H, W] in [-1, 1]."""
-        path = self._existing_snapshots()[self.snapshot_nimg]
-        network = registry.build_generator(self.config)
-        try:
-            network.load_state_dict(safetensors.torch.load(path.read_bytes()))
-        except (OSError, safetensors.SafetensorError, RuntimeError) as error:
-            raise RunError(f"snapshot {path} is damaged or belongs to another network: {error}") from error
+        network = registry.read_generator(self._existing_snapshots()[self.snapshot_nimg], self.config)
         return network.requires_grad_(False).eval().to(device_name)
 
     def discriminator(self, device_name: str = "cpu") -> nn.Module | None:
@@ -96,7 +86,10 @@ class Run:
         tensors, _ = checkpoint.read(path)
         weights = {name.removeprefix("D."): value for name, value in tensors.items() if name.startswith("D.")}
         network = registry.build_discriminator(self.config)
-        network.load_state_dict(weights)
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise RunError(f"{path} is a checkpoint of another network: {error}. Remove that folder.") from error
         return network.requires_grad_(False).eval().to(device_name)
 
     def _existing_snapshots(self) -> dict[int, Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from .. import device, files, images, rng
 from ..config import NUM_FIXED_LATENTS, TrainConfig
 from ..models.generate import generate
-from . import schedule
+from . import schedule, shapes
 from .state import TrainState
 
 STATS = "stats.jsonl"
@@ -23,8 +23,8 @@ class StatsLog:
 
     def __init__(self, folder: Path):
         self.path = folder / STATS
-        lines = list(files.read_jsonl(self.path))
-        self.total_sec: float = lines[-1]["Timing/total_sec"] if lines else 0.0
+        lines = list(shapes.STATS.lines(self.path))
+        self.total_sec: float = lines[-1].get("Timing/total_sec", 0.0) if lines else 0.0
         self._clock = time.perf_counter()
 
     def write(self, state: TrainState) -> None:
@@ -65,7 +65,7 @@ def cut_back(folder: Path, config: TrainConfig, cur_nimg: int) -> None:
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             # A run that starts again from 0 does the maintenance of image 0 again.
             reached = cur_nimg or -1
-            kept = [line for line, record in zip(lines, files.read_jsonl(path)) if record["cur_nimg"] <= reached]
+            kept = [line for line, record in zip(lines, shapes.LINE.lines(path)) if record["cur_nimg"] <= reached]
             files.write_text(path, "".join(f"{line}\n" for line in kept))
     for part, interval in (("samples", config.sample_nimg), ("snapshots", config.snapshot_nimg)):
         for file in (folder / part).glob("*"):

@@ -16,7 +16,7 @@ from ..config import TrainConfig
 from ..datasets.store import Dataset
 from ..errors import DataError, GanatomyError, RunError, StorageError
 from ..progress import Progress
-from . import checkpoint, distributed, engine, loop, runlog
+from . import checkpoint, distributed, engine, loop, runlog, shapes
 from .distributed import ALONE, Group
 from .run import Run, failure_state, open_run, write_status
 from .state import TrainState
@@ -143,7 +143,7 @@ def _warn_about_changes(run: Run, group: Group, say: Callable[[str], None]) -> N
             f"warning: this run was begun by {config.num_processes} and goes on with {num} at a time (processes): the "
             f"same images and latents, but batch norm now sees {config.batch_size // num} images at a time."
         )
-    before, now = files.read_json(run.folder / "environment.json"), device.environment()
+    before, now = shapes.ENVIRONMENT.read(run.folder / "environment.json"), device.environment()
     for name in ("cpu", "packages"):
-        if before[name] != now[name]:
+        if before.get(name, now[name]) != now[name]:
             say(f"warning: {name} changed since the run's start ({before[name]} -> {now[name]}); numbers may differ.")
