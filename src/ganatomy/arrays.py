@@ -7,7 +7,7 @@ file, other names, types and shapes than the writer's, and numbers that are not 
 from __future__ import annotations
 
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +32,9 @@ Sides are numbers, or names: sides of one name are equal.
 
 
 def read_arrays(
-    path: Path, shapes: Shapes, again: str, *, only: Collection[str] | None = None, **sizes: int
-) -> dict[str, np.ndarray]:
+    path: Path, shapes: Shapes, again: str, *, only: Collection[str] | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> dict[str, np.ndarray]:  # fmt: skip
     """Return the arrays of a safetensors file whose names `shapes` knows; others are left out.
 
     Args:
@@ -41,13 +42,13 @@ def read_arrays(
         shapes: what may be in it; the first pattern that fits a name counts.
         again: how it is made again, as `dissect`.
         only: names to read; None: all.
-        **sizes: sides that are known already, by their names.
+        sizes: sides that are known already, by their names.
 
     Raises:
         RunError: the file is missing, no plain file, damaged, or holds an array of another type or shape.
     """
     remedy = f"Make it again with `ganatomy {again}`, or restore it from a copy."
-    known, found = dict(sizes), {}
+    known, found = dict(sizes or {}), {}
     try:
         check_plain(path)
         with safe_open(path, framework="numpy") as file:
@@ -106,14 +107,16 @@ def _compare(
 ) -> None:  # fmt: skip
     kind, shape = DTYPES.get(found[0], found[0]), found[1]
     sides = [side.replace("*", name.split("/")[0]) if isinstance(side, str) else side for side in wanted[1]]
-    expected = [
-        sizes.setdefault(side, given) if isinstance(side, str) else side for side, given in zip(sides, shape)
-    ]
+    expected = [sizes.setdefault(side, given) if isinstance(side, str) else side for side, given in zip(sides, shape)]
     if kind != wanted[0] or len(sides) != len(shape) or list(shape) != expected:
-        told = "x".join(map(str, expected if len(sides) == len(shape) else wanted[1])) or "1"
+        told = _by(expected if len(sides) == len(shape) else wanted[1])
         raise RunError(
-            f"{path} is damaged or belongs to another network: {name} is {kind} {'x'.join(map(str, shape)) or '1'}, expected "
-            f"{wanted[0]} {told}. {remedy}"
+            f"{path} is damaged or belongs to another network: {name} is {kind} {_by(shape)}, "
+            f"expected {wanted[0]} {told}. {remedy}"
         )
     if 0 in shape:
         raise RunError(f"{path}: {name} is empty. {remedy}")
+
+
+def _by(shape: Iterable[int | str]) -> str:
+    return " x ".join(map(str, shape)) or "1"

@@ -257,11 +257,13 @@ def _check_type(name: str, value: object, kind: Any) -> None:
     parts = get_args(kind) if isinstance(kind, UnionType) else (kind,)
     for part in parts:
         if get_origin(part) is Literal:
-            if value in get_args(part):
-                return
-        elif type(value) is part or (part is float and type(value) is int and abs(value) < MAX_NUMBER):
-            if not (part is str and "\0" in str(value)):
-                return
+            fits = value in get_args(part)
+        elif part is str:
+            fits = type(value) is str and "\0" not in value
+        else:
+            fits = type(value) is part or (part is float and type(value) is int and abs(value) < MAX_NUMBER)
+        if fits:
+            return
     allowed = [f"one of {', '.join(get_args(part))}" if get_origin(part) is Literal else _WORDS[part] for part in parts]
     raise ConfigError(f"{name} is {shown(value)}, expected {' or '.join(allowed)}.")
 

@@ -37,6 +37,4 @@ DATA = Kind(
     ),
     "delete it: then less is known of the data",
 )  # fmt: skip
-IMPORTED = Kind(
-    record({"name": TEXT, "file": FILE, "sha256": TEXT}), "remove that folder and import the set again"
-)
+IMPORTED = Kind(record({"name": TEXT, "file": FILE, "sha256": TEXT}), "remove that folder and import the set again")

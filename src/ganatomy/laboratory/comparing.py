@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import files
 from ..config import TrainConfig
 from ..errors import RunError
 from ..metrics.comparison import Better, compare_scores
+from ..metrics.shapes import MEASURE
 from ..training.run import Run
 from .groups import NOT_THE_RECIPE, Found, Group, recipe
 

@@ -83,7 +83,7 @@ def load_evidence(folder: Path) -> Evidence:
 def _arrays(path: Path, record: dict[str, Any]) -> dict[str, np.ndarray]:
     sizes = {"values": len(record.get("atlas_values") or record["values"])}
     sizes |= {"z_dim": record["z_dim"]} if "z_dim" in record else {}
-    arrays = read_arrays(path, ATLAS_ARRAYS, "dissect", **sizes)
+    arrays = read_arrays(path, ATLAS_ARRAYS, "dissect", sizes=sizes)
     num = len(record.get("class_names") or ())
     for name, array in arrays.items():
         if name.endswith("/class") and not 0 <= array.min() <= array.max() < num:

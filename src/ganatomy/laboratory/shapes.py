@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from ..checked import (
-    ANY, COUNT, FILE, NUM, POSITIVE, REAL, SHARE, SIZE, TEXT, Kind, Shape, each, keyed, maybe, one_of, record,
+    ANY,
+    COUNT,
+    FILE,
+    NUM,
+    POSITIVE,
+    REAL,
+    SHARE,
+    SIZE,
+    TEXT,
+    Kind,
+    Shape,
+    each,
+    keyed,
+    maybe,
+    one_of,
+    record,
 )  # fmt: skip
 from ..latent.shapes import EDIT_ROW
 from ..metrics.shapes import HEALTH_SHAPE, MEASURED
@@ -69,9 +84,7 @@ _PAIR_SCORE = record(
         "reason": maybe(_WORDS), "notes": each(_WORDS),
     }
 )  # fmt: skip
-_RUN_SCORE = record(
-    {"value": REAL, "spread?": maybe(SIZE), "spread_by?": maybe(TEXT), "num_sets?": maybe(POSITIVE)}
-)
+_RUN_SCORE = record({"value": REAL, "spread?": maybe(SIZE), "spread_by?": maybe(TEXT), "num_sets?": maybe(POSITIVE)})
 _TOTAL = record({"mean": REAL, "sd": maybe(REAL), "lo": REAL, "hi": REAL})
 _RUN = record(
     {

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from ..arrays import Shapes
 from ..checked import (
-    ANY, BOOL, COUNT, FILE, NUM, POSITIVE, SHARE, TEXT, Kind, Shape, each, either, index, keyed, length, maybe,
-    one_of, record,
+    ANY,
+    BOOL,
+    COUNT,
+    FILE,
+    NUM,
+    POSITIVE,
+    SHARE,
+    TEXT,
+    Kind,
+    Shape,
+    each,
+    either,
+    index,
+    keyed,
+    length,
+    maybe,
+    one_of,
+    record,
 )  # fmt: skip
 
 _SPREAD = {"mean?": maybe(NUM), "lo?": maybe(NUM), "hi?": maybe(NUM)}

@@ -28,6 +28,7 @@ from .moments import Moments
 from .network import FeatureNetwork, check_network
 from .plain_classifier import PlainClassifier
 from .random_features import random_network
+from .shapes import CARD
 
 WEIGHTS = Path(__file__).parent / "weights"
 NETWORK_OF_DATA = {"fashion-mnist": "fashion-v1", "mnist": "mnist-v1", "atelier": "atelier-v1"}

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 from ..checked import (
-    ANY, BOOL, COUNT, NUM, POSITIVE, SHARE, SIZE, TEXT, Kind, Shape, each, either, keyed, local, maybe, not_all_zero,
-    one_of, record,
+    ANY,
+    BOOL,
+    COUNT,
+    NUM,
+    POSITIVE,
+    SHARE,
+    SIZE,
+    TEXT,
+    Kind,
+    Shape,
+    each,
+    either,
+    keyed,
+    local,
+    maybe,
+    not_all_zero,
+    one_of,
+    record,
 )  # fmt: skip
 from .health import VERDICTS
 

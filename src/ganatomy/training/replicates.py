@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 
 from .. import files
 from ..config import TrainConfig
-from ..errors import ConfigError, GroupError, RunError, unknown
+from ..errors import ConfigError, GroupError, unknown
 from . import shapes
 from .run import Run, check_free, create_run, open_run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..checked import COUNT, NUM, POSITIVE, SIZE, TEXT, Kind, each, either, keyed, maybe, one_of, record
+from ..checked import COUNT, NUM, POSITIVE, SIZE, TEXT, Kind, each, keyed, maybe, one_of, record
 
 STATES = ("running", "finished", "interrupted", "diverged", "failed")
 
@@ -18,7 +18,7 @@ ENVIRONMENT_SHAPE = record(
 )  # fmt: skip
 ENVIRONMENT = Kind(
     ENVIRONMENT_SHAPE,
-    "write {\"schema\": 1} into it: then nothing is known of the machine the run began on",
+    'write {"schema": 1} into it: then nothing is known of the machine the run began on',
 )
 STATS = Kind(
     record({"cur_nimg": COUNT, "Timing/total_sec?": SIZE}, others=maybe(NUM)),
@@ -28,7 +28,7 @@ STATS = Kind(
 LINE = Kind(record({"cur_nimg": COUNT}), "delete the file: then its curves are lost, the run itself is not")
 """What cutting back needs of a line of stats.jsonl or panel.jsonl."""
 _FILE = record({"size": COUNT, "sha256": TEXT})
-COUNTERS = Kind(record({}, others=either(COUNT, TEXT, maybe(NUM))), "remove that checkpoint")
+COUNTERS = Kind(record({"cur_nimg": COUNT, "tick_num_images?": COUNT}), "remove that checkpoint")
 MANIFEST = Kind(
     record({"files": record({"state.safetensors": _FILE, "counters.json": _FILE})}), "remove that checkpoint"
 )
