@@ -54,12 +54,11 @@ def read_arrays(
         with safe_open(path, framework="numpy") as file:
             for name in sorted(file.keys()):
                 shape = next((known_ for pattern, known_ in shapes.items() if _fits(pattern, name)), None)
-                if shape is None:
+                if shape is None or (only is not None and name not in only):
                     continue
                 part = file.get_slice(name)
                 _compare(path, name, (part.get_dtype(), tuple(part.get_shape())), shape, known, remedy)
-                if only is None or name in only:
-                    found[name] = file.get_tensor(name)
+                found[name] = file.get_tensor(name)
     except (SafetensorError, OSError, ValueError, MemoryError) as error:
         raise RunError(f"{path} cannot be read: {why(error)}. {remedy}") from error
     return found

@@ -41,6 +41,11 @@ class Mismatch(Exception):
         self.found, self.expected = found, expected
         self.path: list[str] = []
 
+    def within(self, key: str) -> Mismatch:
+        """Return itself as a fault of the value under a key."""
+        self.path.append(key)
+        return self
+
     def words(self) -> str:
         """Return what is wrong, as `key 'scores.fd.value' is null, expected a number`."""
         where = f"key '{'.'.join(reversed(self.path))}'" if self.path else "the record"
@@ -243,6 +248,18 @@ def holding(shape: Shape, key: str, word: str) -> Shape:
         shape(value, sizes)
         if not any(row.get(key) == word for row in value):
             raise Mismatch(f"a list of {len(value)}", f"one with an entry whose '{key}' is '{word}'")
+
+    return check
+
+
+def needing(shape: Shape, key: str, *others: str) -> Shape:
+    """Return the shape of an object in which `others` are there wherever `key` is not null."""
+
+    def check(value: Any, sizes: Sizes) -> None:
+        shape(value, sizes)
+        for name in others:
+            if value.get(key) is not None and value.get(name) is None:
+                raise Mismatch(value.get(name, "missing"), f"it to be there, since '{key}' is").within(name)
 
     return check
 

@@ -30,10 +30,9 @@ PLAN = Kind(
     "start the lab again with another --out",
 )
 
-VERDICTS = ("holds", "fails", "undecided")
 _FOUND: dict[str, Shape] = {
     "statistic?": TEXT, "value?": maybe(NUM), "lo?": maybe(NUM), "hi?": maybe(NUM), "threshold?": maybe(NUM),
-    "side?": TEXT, "verdict?": one_of(*VERDICTS), "reason?": maybe(TEXT),
+    "side?": TEXT, "verdict?": TEXT, "reason?": maybe(TEXT),
 }  # fmt: skip
 _WORTH = record({"frechet?": maybe(NUM), "kernel?": maybe(NUM), "precision?": maybe(NUM), "recall?": maybe(NUM)})
 CLAIM = record(

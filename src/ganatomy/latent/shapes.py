@@ -33,11 +33,11 @@ _HEAD: dict[str, Shape] = {
     "message?": maybe(TEXT), "interval?": TEXT,
 }  # fmt: skip
 _ROW: dict[str, Shape] = {
-    "measure": TEXT, "num_latents?": COUNT, "control?": maybe(SPREAD), "top_class?": maybe(index("classes")), **_SPREAD
+    "measure": TEXT, "num_latents?": COUNT, "control?": maybe(SPREAD), "top_class?": maybe(COUNT), **_SPREAD
 }  # fmt: skip
 EDIT_ROW = record({"dim": index("z_dim"), "value": NUM, **_ROW})
-_GROUP_ROW = record({"edit": TEXT, "dims?": each(index("z_dim")), **_ROW})
-_BASE = keyed(record({**_SPREAD, "num_latents?": COUNT, "top_class?": maybe(index("classes"))}))
+_GROUP_ROW = record({"edit": TEXT, "dims?": each(COUNT), **_ROW})
+_BASE = keyed(record({**_SPREAD, "num_latents?": COUNT, "top_class?": maybe(COUNT)}))
 _RANKED = record(
     {
         "dim": index("z_dim"), "effect": maybe(NUM), "lo": maybe(NUM), "hi": maybe(NUM), "rank?": POSITIVE,
@@ -140,8 +140,8 @@ JACOBIAN = Kind(
 
 _DIRECTION = record(
     {
-        "name": TEXT, "kind": TEXT, "index?": maybe(COUNT), "label?": TEXT, "names?": maybe(TEXT),
-        "vector": each(NUM, "z_dim"), "share?": maybe(NUM), "r2?": maybe(NUM), "reliability?": maybe(NUM),
+        "name": TEXT, "kind?": TEXT, "index?": maybe(COUNT), "label?": TEXT, "names?": maybe(TEXT),
+        "vector?": ANY, "share?": maybe(NUM), "r2?": maybe(NUM), "reliability?": maybe(NUM),
         "error_deg?": maybe(NUM),
     }
 )  # fmt: skip

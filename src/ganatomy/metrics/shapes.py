@@ -14,10 +14,10 @@ from ..checked import (
     Kind,
     Shape,
     each,
-    either,
     keyed,
     local,
     maybe,
+    needing,
     not_all_zero,
     one_of,
     record,
@@ -39,14 +39,14 @@ _VERDICT = record(
 HEALTH_SHAPE = record({"overall?": one_of("unhealthy", "passed", "healthy", "unknown"), "verdicts": each(_VERDICT)})
 HEALTH = Kind(HEALTH_SHAPE, "doctor")
 
-_GAP = {"d_train": NUM, "d_test": NUM, "d_gen?": maybe(NUM)}
 PANEL = Kind(
-    either(
-        record({"cur_nimg": COUNT, "overfit": NUM, "class_counts?": not_all_zero(each(COUNT, "classes")), **_GAP}),
-        record({"cur_nimg": COUNT, "overfit?": maybe(NUM), "class_counts?": not_all_zero(each(COUNT, "classes"))}),
+    needing(
+        record({"cur_nimg": COUNT, "class_counts?": maybe(not_all_zero(each(COUNT, "classes")))}, others=maybe(NUM)),
+        "overfit", "d_train", "d_test",
     ),
     "delete it: then only the losses are judged",
-)
+)  # fmt: skip
+"""One line; every value but these is a number."""
 
 SCORE = record(
     {
