@@ -99,7 +99,8 @@ def read_bytes(path: Path, limit: int = MAX_RECORD_BYTES) -> bytes:
             status = os.fstat(handle.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise RunError(f"{path} is not a file; it was not written by ganatomy.")
-            data = b"" if status.st_size > limit else handle.read(limit + 1)
+            # One byte more than there should be; asking for `limit` would take that much memory at once.
+            data = b"" if status.st_size > limit else handle.read(status.st_size + 1)
     except (OSError, MemoryError) as error:
         raise RunError(f"{path} cannot be read: {why(error)}.") from error
     if max(status.st_size, len(data)) > limit:

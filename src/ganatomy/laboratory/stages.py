@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .. import device, files, images
 from ..datasets.store import Dataset
-from ..errors import Interrupted
+from ..errors import Interrupted, RunError
 from ..latent import dissection
 from ..latent.dissection import DissectConfig
 from ..latent.lens import Lens, Subject
@@ -235,7 +235,9 @@ def run_record(run: Run) -> dict[str, Any]:
     """Return a run's part of lab.json: what was trained, its losses, its scores, its classes."""
     stats, measured = run.stats(), MEASURE.read(run.folder / "measure.json")
     timing, health = TIMING.read_if_there(run.folder / "timing.json") or {}, run.folder / RECORD_NAME
-    seconds = stats[-1]["Timing/total_sec"]
+    if not stats:
+        raise RunError(f"{run.folder / 'stats.jsonl'} holds no line, so the training's losses are not known.")
+    seconds = stats[-1].get("Timing/total_sec", 0.0)
     return {
         "preset": run.config.preset,
         "seed": run.config.seed,
@@ -246,10 +248,10 @@ def run_record(run: Run) -> dict[str, Any]:
         "loss": [
             {
                 "nimg": line["cur_nimg"],
-                "G": line["Loss/G/adv"],
-                "D": line["Loss/D/adv"],
-                "D_real": line["Loss/D/real"],
-                "D_fake": line["Loss/D/fake"],
+                "G": line.get("Loss/G/adv"),
+                "D": line.get("Loss/D/adv"),
+                "D_real": line.get("Loss/D/real"),
+                "D_fake": line.get("Loss/D/fake"),
             }
             for line in stats
         ],
