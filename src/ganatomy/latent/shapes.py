@@ -145,20 +145,20 @@ _DIRECTION = record(
         "error_deg?": maybe(NUM),
     }
 )  # fmt: skip
-_EFFECTS = each(each(maybe(NUM), "directions"), "traits")
+_EFFECTS = each(each(maybe(NUM), "moved by"), "traits")
 DIRECTIONS = Kind(
     record(
         {
             **_HEAD, "num_svd?": COUNT, "num_pca?": COUNT, "num_latents?": COUNT, "num_test?": COUNT,
             "steps?": each(NUM), "num_codes?": POSITIVE, "threshold?": maybe(NUM),
             "attributes?": each(
-                record({"name": TEXT, "kind?": TEXT, "unit?": TEXT, "mean?": NUM, "sd?": NUM, "num?": COUNT}), "traits"
+                record({"name": TEXT, "kind?": TEXT, "mean?": maybe(NUM), "sd?": maybe(NUM), "num?": COUNT})
             ),
-            "directions?": each(_DIRECTION, "directions"),
+            "directions?": each(_DIRECTION),
             "entanglement?": maybe(
                 record(
                     {
-                        "attributes": each(TEXT, "traits"), "directions": each(TEXT, "directions"),
+                        "attributes": each(TEXT, "traits"), "directions": each(TEXT, "moved by"),
                         "change": _EFFECTS, "lo": _EFFECTS, "hi": _EFFECTS, "defined?": _EFFECTS,
                         "normalised?": _EFFECTS,
                         "offdiagonal?": maybe(keyed(record({"mean?": maybe(NUM), "max?": maybe(NUM)}))),
@@ -169,7 +169,7 @@ DIRECTIONS = Kind(
                 record(
                     {
                         "directions": each(TEXT, "directions"),
-                        "matrix": each(each(maybe(NUM), "directions"), "directions"), "chance?": maybe(SHARE),
+                        "matrix": each(each(maybe(NUM), "directions"), "directions"), "chance?": maybe(NUM),
                     }
                 )
             ),
