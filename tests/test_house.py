@@ -30,7 +30,7 @@ ROWS = (
     ("errors", "progress"),
     ("bounds",),
     ("rng", "files", "device"),
-    ("images",),
+    ("images", "checked", "arrays"),
     ("output",),
     ("film",),
     ("config",),

@@ -6,10 +6,12 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypedDict, get_args
+from types import UnionType
+from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
-from . import bounds
-from .errors import ConfigError, unknown
+from . import bounds, files
+from .checked import MAX_NUMBER, shown
+from .errors import ConfigError, RunError, unknown
 
 ModelName = Literal["mlp", "dcgan"]
 OptimizerName = Literal["sgd", "adam"]
@@ -224,13 +226,46 @@ def resolve(config: TrainConfig) -> TrainConfig:
 
 
 def from_dict(record: dict[str, Any]) -> TrainConfig:
-    """Build a configuration from `config.json`; unknown keys are a `ConfigError`."""
-    fields = {field.name for field in dataclasses.fields(TrainConfig)}
+    """Build a configuration from `config.json`; unknown or missing keys and values of another type: `ConfigError`."""
+    kinds = get_type_hints(TrainConfig)
     given = {key: value for key, value in record.items() if key != "schema"}
-    extra = sorted(set(given) - fields)
+    extra = sorted(set(given) - set(kinds))
     if extra:
         raise ConfigError(f"config.json has settings this version does not know: {', '.join(extra)}.")
+    needed = [entry.name for entry in dataclasses.fields(TrainConfig) if entry.default is dataclasses.MISSING]
+    missing = [name for name in needed if name not in given]
+    if missing:
+        raise ConfigError(f"config.json lacks {', '.join(missing)}.")
+    for name, value in given.items():
+        _check_type(name, value, kinds[name])
     return check(TrainConfig(**given))
+
+
+def read(path: Path) -> TrainConfig:
+    """Return the configuration of a `config.json`; what is none of this version is a `RunError`."""
+    try:
+        return from_dict(files.read_json(path))
+    except ConfigError as error:
+        raise RunError(f"{path} is not a configuration of this version: {error} Restore it from a copy.") from error
+
+
+_WORDS = {int: "a whole number", float: "a number", str: "text", type(None): "null"}
+
+
+def _check_type(name: str, value: object, kind: Any) -> None:
+    """Refuse a value from JSON that is not of a field's type; a float may be written as a whole number."""
+    parts = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    for part in parts:
+        if get_origin(part) is Literal:
+            fits = value in get_args(part)
+        elif part is str:
+            fits = type(value) is str and "\0" not in value
+        else:
+            fits = type(value) is part or (part is float and type(value) is int and abs(value) < MAX_NUMBER)
+        if fits:
+            return
+    allowed = [f"one of {', '.join(get_args(part))}" if get_origin(part) is Literal else _WORDS[part] for part in parts]
+    raise ConfigError(f"{name} is {shown(value)}, expected {' or '.join(allowed)}.")
 
 
 def differences(old: TrainConfig, new: TrainConfig) -> list[str]:

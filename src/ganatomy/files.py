@@ -114,14 +114,24 @@ def read_bytes(path: Path, limit: int = MAX_RECORD_BYTES) -> bytes:
         raise RunError(f"{path} cannot be read: {why(error)}.") from error
     try:
         with open(descriptor, "rb") as handle:
-            if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            status = os.fstat(handle.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise RunError(f"{path} is not a file; it was not written by ganatomy.")
-            data = handle.read(limit + 1)
-    except OSError as error:
+            # One byte more than there should be; asking for `limit` would take that much memory at once.
+            data = b"" if status.st_size > limit else handle.read(status.st_size + 1)
+    except (OSError, MemoryError) as error:
         raise RunError(f"{path} cannot be read: {why(error)}.") from error
-    if len(data) > limit:
+    if max(status.st_size, len(data)) > limit:
         raise RunError(f"{path} is larger than {limit:,} bytes; it was not written by ganatomy.")
     return data
+
+
+def read_text(path: Path, limit: int = 2**20) -> str:
+    """Return the text of a small UTF-8 file of ours; what is none is a `RunError`."""
+    try:
+        return read_bytes(path, limit).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path} is no text in UTF-8. Restore it from a copy, or delete it to leave it out.") from error
 
 
 def parse_json(data: bytes | str) -> Any:

@@ -7,15 +7,28 @@ passes through the same uint8 round trip before anything is measured on it.
 from __future__ import annotations
 
 import io
+import struct
+import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from . import files
 from .errors import RunError
+
+MAX_PNG_PX = 2**27
+MAX_PNG_BYTES = 2**29
+"""Largest picture that is read, in pixels and bytes."""
+PNG_ERRORS = (
+    Image.DecompressionBombError, OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError,
+    ArithmeticError, AssertionError, RuntimeError, EOFError, MemoryError, struct.error, zlib.error,
+)  # fmt: skip
+"""What Pillow's reader raises on bytes made to break it: it parses chunks with plain Python."""
+_AGAIN = "Restore it from a copy, make it again, or delete it to leave it out."
 
 
 def to_float(img_u8: Tensor) -> Tensor:
@@ -56,13 +69,37 @@ def save_png(path: Path, pixels: np.ndarray) -> None:
     files.write_bytes(path, png_bytes(pixels))
 
 
-def read_png(path: Path) -> np.ndarray:
-    """Return the pixels of a PNG of ours: uint8 [H, W] or [H, W, 3]. A damaged or missing file is a `RunError`."""
+def read_png(path: Path, shape: tuple[int, int] | None = None) -> np.ndarray:
+    """Return the pixels of a PNG of ours: uint8 [H, W] or [H, W, 3].
+
+    What is missing, no plain file, damaged, of other colours, too large or not of the `shape` [H, W] that is expected
+    is a `RunError`.
+    """
+    pixels, _ = read_png_and_bytes(path)
+    if shape is not None and pixels.shape[:2] != shape:
+        raise RunError(
+            f"{path} has {pixels.shape[1]} x {pixels.shape[0]} pixels, expected are {shape[1]} x {shape[0]}. {_AGAIN}"
+        )
+    return pixels
+
+
+def read_png_and_bytes(path: Path) -> tuple[np.ndarray, bytes]:
+    """Return the pixels of a PNG of ours, as `read_png` does, and the file itself."""
+    data = files.read_bytes(path, MAX_PNG_BYTES)
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            return np.asarray(picture)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise RunError(f"{path} cannot be read as a PNG: {error}. Restore it from a copy or make it again.") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is too large is said below
+            with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+                if picture.width * picture.height > MAX_PNG_PX:
+                    raise ValueError(f"it announces {picture.width:,} x {picture.height:,} pixels")
+                if picture.mode not in ("L", "RGB"):
+                    raise ValueError(f"its pixels are {picture.mode}, not grey or RGB in 8 bits")
+                return np.asarray(picture), data
+    except PNG_ERRORS as error:
+        reason = str(error) or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):
+            reason = "it is none"  # Pillow would name an object in memory
+        raise RunError(f"{path} cannot be read as an image in PNG format: {reason}. {_AGAIN}") from error
 
 
 def enlarge(pixels: np.ndarray, scale: int) -> np.ndarray:

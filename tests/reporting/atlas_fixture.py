@@ -143,7 +143,7 @@ def jacobian(z_dim: int) -> dict[str, Any]:
 
 def attributes(z_dim: int) -> dict[str, Any]:
     """Number 0 moves brightness, number 1 the place (to the left), no other moves anything."""
-    names = ["brightness", "position_x"]
+    names = ["brightness", "position_x"][:z_dim]
     change = [[0.5, *[0.0] * (z_dim - 1)], [0.0, -0.25, *[0.0] * (z_dim - 2)]][: 2 if z_dim > 1 else 1]
     moves = [*names[:z_dim], *[None] * (z_dim - 2)]
     return {"threshold": 0.1, "names": names, "change": change, "lo": change, "hi": change, "moves": moves}

@@ -146,6 +146,8 @@ class _Stream(io.RawIOBase):
 def _check_directory(path: Path) -> None:
     """Bound the directory's size and number of entries before anything is allocated for them."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise DataError(f"{path} cannot be read: it is not a file.")
         with open(path, "rb") as handle:
             directory_bytes, directory_end = _directory_place(handle)
             if directory_bytes > MAX_DIRECTORY_BYTES:

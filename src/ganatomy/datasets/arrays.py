@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -86,14 +87,20 @@ def survey_arrays(survey: Survey) -> Iterator[Progress | Survey]:
 
 
 def _load_npy(path: Path) -> _Part:
+    return _Part("images", None, *_pictures(read_npy_file(path), str(path)))
+
+
+def read_npy_file(path: Path, max_bytes: int = MAX_ARRAY_BYTES) -> np.ndarray:
+    """Return the array of a .npy file (see `npy.read_npy`); a missing one, a pipe or a device is a `DataError` too."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
+            raise DataError(f"{path} cannot be read: it is not a file.")
         with open(path, "rb") as handle:
-            array = read_npy(handle, os.fstat(handle.fileno()).st_size, str(path))
+            return read_npy(handle, os.fstat(handle.fileno()).st_size, str(path), max_bytes)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return _Part("images", None, *_pictures(array, str(path)))
 
 
 def _load_npz(survey: Survey) -> list[_Part]:
@@ -124,21 +131,22 @@ def _load_npz(survey: Survey) -> list[_Part]:
             )
         parts = []
         for split, images, labels in keys:
-            pictures = _pictures(_read(archive, members[images], path), f"{path}: {images}")
+            pictures = _pictures(read_member(archive, members[images], path), f"{path}: {images}")
             part = _Part(images, split if test is not None else None, *pictures)
             if labels is not None:
-                values = _read(archive, members[labels], path, MAX_LABEL_BYTES)
+                values = read_member(archive, members[labels], path, MAX_LABEL_BYTES)
                 part.labels = _label_names(values, len(part.images), f"{path}: {labels}")
                 part.has_words = values.dtype.kind == "U"
             parts.append(part)
         if CLASS_KEY in members:
-            _name_classes(survey, parts, _read(archive, members[CLASS_KEY], path, MAX_LABEL_BYTES))
+            _name_classes(survey, parts, read_member(archive, members[CLASS_KEY], path, MAX_LABEL_BYTES))
         elif parts[0].labels is not None:
             _number_classes(survey, parts)
     return parts
 
 
-def _read(archive: Archive, member: Member, path: Path, max_bytes: int = MAX_ARRAY_BYTES) -> np.ndarray:
+def read_member(archive: Archive, member: Member, path: Path, max_bytes: int = MAX_ARRAY_BYTES) -> np.ndarray:
+    """Return the array of an archive's member; what is damaged or too large is a `DataError`."""
     what = f"{path}: {member.name.removesuffix('.npy')}"
     large = member.info.file_size > LARGE_BYTES
     reason = member.refusal(max_bytes, MAX_RATIO if large else DEFLATE_MAX_RATIO)

@@ -16,6 +16,7 @@ from . import catalog, copying
 from .choices import choose
 from .collection import check_kind, survey_path
 from .fitting import Fitting
+from .shapes import IMPORTED
 from .survey import Survey
 
 RECORD = "imported.json"
@@ -38,9 +39,9 @@ def names() -> list[str]:
 
 def path_of(name: str) -> Path:
     """Return the folder or file of an imported set; a changed or missing copy is a `DataError`."""
-    record = files.read_json(root() / name / RECORD)
-    path = root() / name / Path(str(record.get("file"))).name
-    if not copying.is_plain(path) or content_hash(path) != record.get("sha256"):
+    record = IMPORTED.read(root() / name / RECORD)
+    path = root() / name / record["file"]
+    if not copying.is_plain(path) or content_hash(path) != record["sha256"]:
         raise DataError(
             f"the imported set {name} in {root() / name} is not what was imported any more. "
             f"Remove that folder and import it again: ganatomy data import PATH --name {name}."

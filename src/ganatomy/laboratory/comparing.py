@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import files
 from ..config import TrainConfig
 from ..errors import RunError
 from ..metrics.comparison import Better, compare_scores, decide_together
 from ..metrics.left_out import warnings_of
+from ..metrics.shapes import MEASURE
 from ..training import snapshots
 from ..training.run import Run
 from .groups import NOT_THE_RECIPE, Found, Group, recipe
@@ -34,7 +34,7 @@ Measured = dict[Path, dict[str, Any]]
 
 def read_measured(runs: Sequence[Run]) -> Measured:
     """Return what lies in the runs' measure.json."""
-    return {run.folder: files.read_json(run.folder / "measure.json") for run in runs}
+    return {run.folder: MEASURE.read(run.folder / "measure.json") for run in runs}
 
 
 def shared_scores(runs: Sequence[Run], measured: Measured) -> list[str]:

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
-from .. import files
+from .. import config as configuration
+from ..arrays import read_arrays
 from ..errors import RunError
 from ..latent import dissected
 from ..latent.dissection import ARRAYS_NAME
+from ..latent.shapes import ATLAS_ARRAYS, DISSECT
+from ..metrics.shapes import MEASURE
 from ..training import snapshots
+from ..training.shapes import STATS
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def by_recipe(folders: Sequence[Path]) -> dict[str, list[Evidence]]:
     """Read run folders and group them by the preset they were trained with."""
     found: dict[str, list[Evidence]] = {}
     for folder in folders:
-        preset = str(files.read_json(Path(folder) / "config.json").get("preset"))
+        preset = str(configuration.read(Path(folder) / "config.json").preset)
         found.setdefault(preset, []).append(load_evidence(folder))
     return found
 
@@ -79,15 +81,21 @@ def load_evidence(folder: Path) -> Evidence:
     arrays: dict[str, np.ndarray] = {}
     where = dissected.folder_of(folder)
     if (where / dissected.RECORD_NAME).exists():
-        record = files.read_json(where / dissected.RECORD_NAME)
+        record = DISSECT.read(where / dissected.RECORD_NAME)
         record = record if snapshots.is_of(record, snapshot) else {}
     if record:
-        path = where / ARRAYS_NAME
-        try:
-            arrays = safetensors.numpy.load(path.read_bytes())
-        except (OSError, safetensors.SafetensorError) as error:
-            raise RunError(f"{path} is missing or damaged: {error}. Make it again with `ganatomy dissect`.") from error
-    path = folder / "measure.json"
-    measured = files.read_json(path) if path.exists() else {}
+        arrays = _arrays(where / ARRAYS_NAME, record)
+    measured = MEASURE.read_if_there(folder / "measure.json") or {}
     scores = measured.get("scores") if snapshots.is_of(measured, snapshot) else None
-    return Evidence(folder.name, record, arrays, list(files.read_jsonl(folder / "stats.jsonl")), scores or {})
+    return Evidence(folder.name, record, arrays, list(STATS.lines(folder / "stats.jsonl")), scores or {})
+
+
+def _arrays(path: Path, record: dict[str, Any]) -> dict[str, np.ndarray]:
+    sizes = {"values": len(record.get("atlas_values") or record["values"])}
+    sizes |= {"z_dim": record["z_dim"]} if "z_dim" in record else {}
+    arrays = read_arrays(path, ATLAS_ARRAYS, "dissect", sizes=sizes)
+    num = len(record.get("class_names") or ())
+    for name, array in arrays.items():
+        if name.endswith("/class") and not 0 <= array.min() <= array.max() < num:
+            raise RunError(f"{path}: {name} names classes that do not exist. Make it again with `ganatomy dissect`.")
+    return arrays

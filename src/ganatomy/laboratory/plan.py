@@ -14,6 +14,7 @@ import torch
 
 from .. import config as configuration
 from .. import device, files, presets
+from ..checked import is_there
 from ..config import EngineName, PrecisionName, TrainConfig
 from ..datasets.store import Dataset
 from ..errors import RunError, unknown
@@ -27,8 +28,10 @@ from ..models.generate import generate
 from ..progress import clock
 from ..training import engine, memory, session
 from ..training.run import Run, check_empty
+from ..training.shapes import STATUS
 from ..training.state import TrainState
 from .keeping import is_dissected, is_measured
+from .shapes import PLAN
 
 PRESETS = ("gan", "dcgan")
 FAST_NUM_THREADS = 6
@@ -209,7 +212,7 @@ def claim_folder(folder: Path, plan: Plan) -> bool:
         check_folder(folder)
         files.write_json(path, wanted)
         return False
-    found = files.read_json(path)
+    found = PLAN.read(path)
     changed = [f"{key}: {found.get(key)} -> {value}" for key, value in wanted.items() if found.get(key) != value]
     if changed:
         raise RunError(
@@ -261,7 +264,7 @@ def num_real_of(plan: Plan) -> int:
 def _seen_nimg(run_folder: Path) -> int:
     """Return the images a run has seen by its last status, 0 where there is none."""
     status = run_folder / "status.json"
-    return int(files.read_json(status)["cur_nimg"]) if status.exists() else 0
+    return int(STATUS.read(status)["cur_nimg"]) if is_there(status) else 0
 
 
 def dissect_config(plan: Plan) -> DissectConfig:

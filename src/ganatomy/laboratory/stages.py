@@ -19,17 +19,19 @@ from torch import Tensor
 
 from .. import device, files, images
 from ..datasets.store import Dataset
-from ..errors import Interrupted
+from ..errors import Interrupted, RunError
 from ..latent import dissected
 from ..latent.dissection import DissectConfig, dissect
 from ..latent.lens import Lens, Subject
 from ..latent.real import NUM_REAL, RealImages
+from ..latent.shapes import DISSECT
 from ..metrics import evaluate, left_out
 from ..metrics.features import features_for, features_named
 from ..metrics.health import RECORD_NAME
 from ..metrics.network import FeatureNetwork
 from ..metrics.prdc import K
 from ..metrics.reference import Reference
+from ..metrics.shapes import HEALTH, MEASURE
 from ..metrics.watch import Watch
 from ..models import registry
 from ..progress import Progress
@@ -40,6 +42,7 @@ from .claims import decide_claims
 from .evidence import load_evidence
 from .keeping import Measured
 from .plan import PRESETS, Plan, dissect_config, has_measured, num_real_of
+from .shapes import TIMING
 
 WAIT_SEC = 0.5
 Show = Callable[[Iterator[Any], str], Any]
@@ -264,7 +267,7 @@ def _timed(run: Run, stage: str, show: Show, work: Iterator[Any]) -> None:
     start = time.perf_counter()
     show(work, f"{stage} {run.name}")
     path = run.folder / "timing.json"
-    known = files.read_json(path) if path.exists() else {}
+    known = TIMING.read_if_there(path) or {}
     files.write_json(path, {**{k: v for k, v in known.items() if k != "schema"}, stage: time.perf_counter() - start})
 
 
@@ -313,9 +316,11 @@ def network_sizes(run: Run) -> dict[str, int]:
 
 def run_record(run: Run) -> dict[str, Any]:
     """Return a run's part of lab.json: what was trained, its losses, its scores, its classes."""
-    stats, measured = run.stats(), files.read_json(run.folder / "measure.json")
-    timing, health = files.read_json(run.folder / "timing.json"), run.folder / RECORD_NAME
-    seconds = stats[-1]["Timing/total_sec"]
+    stats, measured = run.stats(), MEASURE.read(run.folder / "measure.json")
+    timing, health = TIMING.read_if_there(run.folder / "timing.json") or {}, run.folder / RECORD_NAME
+    if not stats:
+        raise RunError(f"{run.folder / 'stats.jsonl'} holds no line, so the training's losses are not known.")
+    seconds = stats[-1].get("Timing/total_sec", 0.0)
     return {
         "preset": run.config.preset,
         "seed": run.config.seed,
@@ -328,10 +333,10 @@ def run_record(run: Run) -> dict[str, Any]:
         "loss": [
             {
                 "nimg": line["cur_nimg"],
-                "G": line["Loss/G/adv"],
-                "D": line["Loss/D/adv"],
-                "D_real": line["Loss/D/real"],
-                "D_fake": line["Loss/D/fake"],
+                "G": line.get("Loss/G/adv"),
+                "D": line.get("Loss/D/adv"),
+                "D_real": line.get("Loss/D/real"),
+                "D_fake": line.get("Loss/D/fake"),
             }
             for line in stats
         ],
@@ -339,11 +344,11 @@ def run_record(run: Run) -> dict[str, Any]:
         "classes": measured["classes"],
         "confidence": measured["confidence"],
         "memorisation": measured.get("memorisation"),
-        "health": files.read_json(health) if health.exists() else None,
+        "health": HEALTH.read_if_there(health),
     }
 
 
 def edit_rows(name: str, run: Run) -> list[dict[str, Any]]:
     """Return the measured edits of the chosen numbers to the values of the grids as rows of lab.json."""
-    record = files.read_json(dissected.folder_of(run.folder) / dissected.RECORD_NAME)
+    record = DISSECT.read(dissected.folder_of(run.folder) / dissected.RECORD_NAME)
     return [{"run": name, **row} for row in record["edits"] if row["value"] in record["values"]]

@@ -7,24 +7,27 @@ header only after comparing it with the file's size.
 
 from __future__ import annotations
 
-import io
 import math
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .. import bounds, rng
-from ..errors import ConfigError, DataError, unknown
+from ..datasets.archive import Archive
+from ..datasets.arrays import read_member, read_npy_file
+from ..datasets.wording import some
+from ..errors import ConfigError, unknown
 
 Pick = Literal["random", "top"]
 
+MAX_FILE_BYTES = 2**32
+"""Largest array of latents that is read."""
 MAX_LATENTS = 1_000_000
 """Most latents a file may hold; a larger count is taken for a damaged or hostile header."""
 
@@ -163,17 +166,8 @@ def read_latents(path: Path, z_dim: int) -> Tensor:
     path = Path(path)
     if path.suffix.lower() not in (".npy", ".npz"):
         raise ConfigError(f"{path} is not a file of latents: its name must end in .npy or .npz.")
-    try:
-        if path.suffix.lower() == ".npz":
-            array = _read_npz(path, z_dim)
-        else:
-            with open(path, "rb") as handle:
-                array = _read_npy(handle, path.stat().st_size, path, z_dim)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        # RuntimeError: encrypted archives and compression methods that zipfile does not know.
-        raise DataError(
-            f"{path} cannot be read as latents: {error}. Write it with numpy.save or numpy.savez."
-        ) from error
+    array = _read_npz(path) if path.suffix.lower() == ".npz" else read_npy_file(path, MAX_FILE_BYTES)
+    _check_array(array, path, z_dim)
     with np.errstate(over="ignore"):
         z = torch.from_numpy(array.astype(np.float32))
     bad = ~torch.isfinite(z).all(dim=1)
@@ -185,41 +179,20 @@ def read_latents(path: Path, z_dim: int) -> Tensor:
     return z
 
 
-def _read_npz(path: Path, z_dim: int) -> np.ndarray:
-    with zipfile.ZipFile(path) as archive:
-        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+def _read_npz(path: Path) -> np.ndarray:
+    """Return the array `z`, or the only one, of an .npz file nobody vouches for; what is damaged is a `DataError`."""
+    with closing(Archive(path)) as archive:
+        members = {member.name.removesuffix(".npy"): member for member in archive.members}
         if "z" not in members and len(members) != 1:
-            names = ", ".join(sorted(members)) or "none"
+            names = some(sorted(members), 8) or "none"
             raise ConfigError(f"{path} holds {len(members)} arrays ({names}); it must hold one, or one called z.")
-        info = members.get("z") or next(iter(members.values()))
-        with archive.open(info) as handle:
-            return _read_npy(handle, info.file_size, path, z_dim)
+        return read_member(archive, members.get("z") or next(iter(members.values())), path, MAX_FILE_BYTES)
 
 
-def _read_npy(handle: IO[bytes], size: int, path: Path, z_dim: int) -> np.ndarray:
-    """Check the header against the promised shape and the size in bytes, and only then read the numbers."""
-    head = io.BytesIO(handle.read(min(size, 65_536)))
-    version = np.lib.format.read_magic(head)
-    readers: dict[tuple[int, int], Any] = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    if version not in readers:
-        raise DataError(f"{path} has .npy version {version[0]}.{version[1]}; versions 1.0 and 2.0 are read.")
-    shape, fortran_order, dtype = readers[version](head)
-    if dtype.hasobject or dtype.kind not in "fiu":
-        raise ConfigError(f"{path} holds numbers of type {dtype}; latents must be real numbers, for example float32.")
-    if len(shape) != 2 or shape[1] != z_dim:
-        raise ConfigError(f"{path} has shape {list(shape)}; this generator needs [N, {z_dim}].")
-    if not 1 <= shape[0] <= MAX_LATENTS:
-        raise ConfigError(f"{path} has {shape[0]} latents; 1 to {MAX_LATENTS} are allowed.")
-    expected = shape[0] * shape[1] * dtype.itemsize
-    if size - head.tell() != expected:
-        raise DataError(
-            f"{path} is damaged: its header promises {expected} bytes of numbers ({shape[0]} x {shape[1]} {dtype}), "
-            f"the file has {size - head.tell()}. Write it again."
-        )
-    data = head.read() + handle.read()
-    if len(data) != expected:
-        raise DataError(f"{path} is damaged: it ends after {len(data)} of {expected} bytes of numbers. Write it again.")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
+def _check_array(array: np.ndarray, path: Path, z_dim: int) -> None:
+    if array.dtype.kind not in "fiu":
+        raise ConfigError(f"{path} holds numbers of type {array.dtype}; latents must be real numbers, such as float32.")
+    if array.ndim != 2 or array.shape[1] != z_dim:
+        raise ConfigError(f"{path} has shape {list(array.shape)}; this generator needs [N, {z_dim}].")
+    if not 1 <= len(array) <= MAX_LATENTS:
+        raise ConfigError(f"{path} has {len(array)} latents; 1 to {MAX_LATENTS} are allowed.")

@@ -228,11 +228,8 @@ def training_film(run: Run, config: WalkConfig) -> tuple[Frames, str]:
     whole, num = (num_all * height, num_all * width), min(config.columns or num_all, num_all)
     frames = []
     for _, path in found:
-        pixels = images.read_png(path)
-        if pixels.shape[:2] != whole:
-            raise RunError(
-                f"{path} has {pixels.shape[1]} x {pixels.shape[0]} pixels, this run's samples have {whole[1]} x "
-                f"{whole[0]}. Restore it from a copy."
-            )
+        pixels = images.read_png(path, whole)
+        if pixels.ndim != (2 if run.config.img_channels == 1 else 3):
+            raise RunError(f"{path} has other colours than this run's pictures. Restore it from a copy.")
         frames.append(pixels[: num * height, : num * width])
     return frames, f"training from {found[0][0]:,} to {found[-1][0]:,} images"

@@ -30,6 +30,7 @@ from .moments import Moments
 from .network import FeatureNetwork, check_network
 from .plain_classifier import PlainClassifier
 from .random_features import random_network
+from .shapes import CARD
 
 WEIGHTS = Path(__file__).parent / "weights"
 NETWORK_OF_DATA = {"fashion-mnist": "fashion-v1", "mnist": "mnist-v1", "atelier": "atelier-v1"}
@@ -76,7 +77,7 @@ class TrainedNetwork(FeatureNetwork):
 
 def read_card(name: str, folder: Path = WEIGHTS) -> dict[str, Any]:
     """Return the card of a network in a folder; a damaged or missing card is a `GanatomyError`."""
-    card = files.read_json(folder / f"{name}.json")
+    card = CARD.read(folder / f"{name}.json")
     kind = NETWORKS.get(card.get("network", Classifier.kind))
     if card.get("name") != name or kind is None or card.get("num_features") != kind.num_features:
         raise DataError(_damaged(folder / f"{name}.json", "it is not the card of this network"))

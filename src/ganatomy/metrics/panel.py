@@ -91,7 +91,8 @@ def movement(folder: Path, cur_nimg: int) -> float | None:
     earlier = [nimg for nimg in pictures if nimg <= cur_nimg - MOVEMENT_NIMG]
     if not earlier or cur_nimg not in pictures:
         return None
-    before, now = (images.read_png(pictures[nimg]).astype(np.float64) for nimg in (max(earlier), cur_nimg))
+    now = images.read_png(pictures[cur_nimg]).astype(np.float64)
+    before = images.read_png(pictures[max(earlier)], now.shape[:2]).astype(np.float64)
     return float(np.sqrt(np.mean((now - before) ** 2)))
 
 

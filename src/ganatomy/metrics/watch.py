@@ -17,6 +17,8 @@ from ..training.state import TrainState
 from . import health
 from .features import features_for
 from .panel import Panel
+from .shapes import HEALTH
+from .shapes import PANEL as PANEL_LINES
 
 NAMES = {
     "d_strong": "D too strong", "d_weak": "D too weak", "g_vanishing": "G's gradient vanishes",
@@ -32,7 +34,7 @@ def record_of(run: Run) -> health.Record:
     status = run.status if (run.folder / "status.json").exists() else {}
     return health.Record(
         stats=run.stats(),
-        panel=list(files.read_jsonl(run.folder / PANEL)),
+        panel=list(PANEL_LINES.lines(run.folder / PANEL)),
         total_nimg=config.total_nimg or 0,
         is_fresh=config.init_from is None,
         diverged_nimg=status["cur_nimg"] if status.get("state") == "diverged" else None,
@@ -69,7 +71,7 @@ class Firing:
             return []
         written = path.stat().st_mtime_ns
         if self._read.get(path, (0, []))[0] != written:
-            fired = [row["id"] for row in files.read_json(path)["verdicts"] if row["state"] == "fired"]
+            fired = [row["id"] for row in HEALTH.read(path)["verdicts"] if row["state"] == "fired"]
             self._read[path] = written, [NAMES[name] for name in fired]
         return self._read[path][1]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .. import rng
+from ..arrays import read_weights
 from ..config import TrainConfig
 from . import dcgan, dcgan_explicit, mlp, mlp_explicit
 from .weights import Weights
@@ -81,6 +84,26 @@ def build_discriminator(config: TrainConfig) -> nn.Module:
 def _initialised(network: nn.Module, config: TrainConfig) -> nn.Module:
     if config.init == "normal":
         dcgan.init_normal(network)
+    return network
+
+
+def read_tensors(path: Path, config: TrainConfig) -> dict[str, np.ndarray]:
+    """Return the tensors of a snapshot of a configuration's generator, float32, by torch's names.
+
+    A snapshot that is damaged, of another network than the configuration says, or holds values that are not finite is a
+    `RunError`, before memory is taken for it.
+    """
+    with torch.device("meta"):
+        planned = GENERATORS[config.model](config.z_dim, config.img_shape).state_dict()
+    expected = {name: (str(value.dtype).removeprefix("torch."), tuple(value.shape)) for name, value in planned.items()}
+    return read_weights(path, expected, "train --resume RUN")
+
+
+def read_generator(path: Path, config: TrainConfig) -> nn.Module:
+    """Return the generator of a configuration with the weights of a snapshot (see `read_tensors`)."""
+    found = read_tensors(path, config)
+    network = build_generator(config)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in found.items()})
     return network
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 
+from ..arrays import read_arrays
+from ..checked import is_there
+from ..latent.shapes import ATLAS_ARRAYS
 from .records import RunRecord, finite
 
 Row = dict[str, Any]
@@ -190,10 +192,9 @@ class AtlasRecord:
         """
         path = self.folder / "atlas.safetensors"
         empty = np.empty((0, 0, 0, 0), np.float32)
-        if not path.exists():
+        if not is_there(path):
             return empty
-        with safetensors.safe_open(path, framework="numpy") as arrays:
-            found: np.ndarray = arrays.get_tensor(HEAT_KEY) if HEAT_KEY in arrays.keys() else empty  # noqa: SIM118
+        found = read_arrays(path, ATLAS_ARRAYS, "dissect", only=(HEAT_KEY,)).get(HEAT_KEY, empty)
         num = len(self.record.get("atlas_values") or [])
         return found if num and found.shape[:2] == (num + 1, self.z_dim) else empty
 

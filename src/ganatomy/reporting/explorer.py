@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
+from ..arrays import read_arrays
 from ..config import TrainConfig
 from ..errors import RunError
 from ..latent.codes import chi
-from ..models import dcgan, mlp
+from ..latent.shapes import ATLAS_ARRAYS
+from ..models import dcgan, mlp, registry
 from ..training import snapshots
 from .latents import LatentRecord
 from .records import RunRecord, finite
@@ -229,12 +229,12 @@ def explorer(run: RunRecord) -> Explorer | None:
     path, latents = snapshot(run), run.dissect_folder / "atlas.safetensors"
     if run.dissect is None or not run.dissect.get("dims") or path is None or not latents.exists():
         return None
-    kept = _tensors(latents)
+    kept = read_arrays(latents, ATLAS_ARRAYS, "dissect", only=("chosen/z", "all/z"))
     z = kept.get("chosen/z", kept.get("all/z"))
     if z is None or z.ndim != 2 or z.shape[1] != run.config.z_dim or not np.isfinite(z).all():
         raise RunError(f"{latents} holds no latents of {run.config.z_dim} numbers. Dissect the run again.")
     try:
-        layers = generator_layers(run.config, _tensors(path))
+        layers = generator_layers(run.config, registry.read_tensors(path, run.config))
     except (KeyError, ValueError) as error:
         raise RunError(f"{path} is not the generator that config.json describes: {error}.") from error
     record = LatentRecord(run.dissect)
@@ -242,13 +242,6 @@ def explorer(run: RunRecord) -> Explorer | None:
         run=run.name, layers=layers, z=z[:NUM_LATENTS].astype(np.float32), dims=tuple(record.dims),
         ranked=ranked(record), averages=averages(record), directions=directions(run),
     )  # fmt: skip
-
-
-def _tensors(path: Path) -> Tensors:
-    try:
-        return dict(load_file(path))
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} cannot be read: {error}. Make it again, or delete it to leave it out.") from error
 
 
 def ranked(record: LatentRecord) -> tuple[int, ...]:

@@ -27,13 +27,7 @@ def data_uri(picture: bytes, kind: str = "png") -> str:
 
 def pixels(path: Path) -> np.ndarray:
     """Read a PNG: uint8 [H, W] or [H, W, 3]; a damaged file is a `RunError`."""
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image if image.mode == "L" else image.convert("RGB"))
-    except OSError as error:
-        raise RunError(
-            f"{path} cannot be read as an image: {error}. Make it again, or delete it to leave it out."
-        ) from error
+    return images.read_png(path)
 
 
 def picture(path: Path, alt: str, *, rows: Sequence[str] = (), title: str = "", columns: Sequence[str] = ()) -> Picture:
@@ -42,11 +36,11 @@ def picture(path: Path, alt: str, *, rows: Sequence[str] = (), title: str = "", 
     Both sides are enlarged alike, so pixels stay square and nothing is stretched. What is too large to be shown
     pixel by pixel goes into the page as WebP, or a page of photographs would weigh 50 MB; the PNG stays beside it.
     """
-    sheet = pixels(path)
+    sheet, data = images.read_png_and_bytes(path)
     height, width = sheet.shape[:2]
     room = MEDIA_PX - LABELS_PX if rows else MEDIA_PX
     scale = max(1, min(room // width, TALL_PX // height))
-    uri = data_uri(webp_bytes(sheet), "webp") if width > MEDIA_PX else data_uri(path.read_bytes())
+    uri = data_uri(webp_bytes(sheet), "webp") if width > MEDIA_PX else data_uri(data)
     return Picture(path, uri, width, height, scale, alt, tuple(rows), title, tuple(columns))
 
 
@@ -67,7 +61,8 @@ def strip(paths: Sequence[Path], cell_px: tuple[int, int], num_columns: int, tar
         target: file to write.
     """
     height, width = cell_px
-    top = [pixels(path)[:height, : width * num_columns] for path in paths]
+    size = height, width * num_columns
+    top = _alike([(path, pixels(path)[: size[0], : size[1]]) for path in paths], size)
     return write(np.concatenate(top, axis=0), target)
 
 
@@ -81,13 +76,27 @@ def write(sheet: np.ndarray, target: Path) -> Path:
 def paired_rows(first: Path, second: Path, cell_px: tuple[int, int], num_rows: int, target: Path) -> Path:
     """Lay rows of two sample grids of the same latents in pairs, first above second, with a gap between the pairs."""
     height = cell_px[0]
-    upper, lower = pixels(first), pixels(second)
+    num_columns = pixels(first).shape[1]
+    upper, lower = _alike(
+        [(path, pixels(path)[: height * num_rows]) for path in (first, second)], (height * num_rows, num_columns)
+    )
     gap = np.full((4, *upper.shape[1:]), 255, np.uint8)
     bands: list[np.ndarray] = []
     for row in range(num_rows):
         part = slice(row * height, (row + 1) * height)
         bands += [upper[part], lower[part], gap]
     return write(np.concatenate(bands[:-1], axis=0), target)
+
+
+def _alike(sheets: Sequence[tuple[Path, np.ndarray]], size: tuple[int, int]) -> list[np.ndarray]:
+    """Return sheets that are to stand together; one of another size [H, W] or other colours is a `RunError`."""
+    for path, sheet in sheets:
+        if sheet.shape != (*size, *sheets[0][1].shape[2:]):
+            raise RunError(
+                f"{path} is not of the size and colours of this run's pictures. Restore it from a copy, or delete it "
+                "to leave it out."
+            )
+    return [sheet for _, sheet in sheets]
 
 
 def change(first: Path, second: Path) -> float | None:

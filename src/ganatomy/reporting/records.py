@@ -14,10 +14,16 @@ import numpy as np
 
 from .. import config as configuration
 from .. import files
+from ..checked import Kind, is_there
 from ..config import TrainConfig
-from ..errors import ConfigError, RunError
+from ..datasets.shapes import DATA
+from ..errors import RunError
+from ..laboratory.shapes import LAB, TIMING
 from ..latent import dissected
+from ..latent.shapes import DIRECTIONS, DISSECT, INVERSION, JACOBIAN, PATHS
+from ..metrics.shapes import HEALTH, MEASURE
 from ..training import snapshots
+from ..training.shapes import ENVIRONMENT, STATS
 from ..training.snapshots import Snapshot
 from .data_record import DataRecord, data_record
 from .escapes import anchor
@@ -54,12 +60,12 @@ class RunRecord:
     @cached_property
     def stats(self) -> list[dict[str, Any]]:
         """The lines of stats.jsonl."""
-        return list(files.read_jsonl(self.folder / "stats.jsonl"))
+        return list(STATS.lines(self.folder / "stats.jsonl"))
 
     @cached_property
     def data(self) -> DataRecord:
         """What is known of the data it was trained on."""
-        return data_record(self.config, _optional(self.folder / "data.json") or {}, self.lab_data, self.folder)
+        return data_record(self.config, DATA.read_if_there(self.folder / "data.json") or {}, self.lab_data, self.folder)
 
     @cached_property
     def snapshot(self) -> Snapshot | None:
@@ -74,7 +80,7 @@ class RunRecord:
     @cached_property
     def measure(self) -> dict[str, Any]:
         """measure.json, else what lab.json says of it, else empty."""
-        return _optional(self.folder / "measure.json") or self.lab
+        return MEASURE.read_if_there(self.folder / "measure.json") or self.lab
 
     @cached_property
     def other_measures(self) -> dict[str, dict[str, Any]]:
@@ -82,7 +88,7 @@ class RunRecord:
 
         Only those of the snapshot that measure.json is of.
         """
-        records = [files.read_json(path) for path in sorted(self.folder.glob("measure-*.json"))]
+        records = [MEASURE.read(path) for path in sorted(self.folder.glob("measure-*.json"))]
         return {
             str(record["features"]["name"]): record
             for record in records
@@ -98,37 +104,40 @@ class RunRecord:
     @cached_property
     def dissect(self) -> dict[str, Any] | None:
         """dissect/dissect.json."""
-        return _optional(self.dissect_folder / "dissect.json")
+        return self._dissected("dissect", DISSECT)
 
     @cached_property
     def directions(self) -> dict[str, Any]:
         """dissect/directions.json, empty where directions were not looked for."""
-        return _optional(self.dissect_folder / "directions.json") or {}
+        return self._dissected("directions", DIRECTIONS) or {}
 
     @cached_property
     def paths(self) -> dict[str, Any]:
         """dissect/paths.json, empty where no paths were followed."""
-        return _optional(self.dissect_folder / "paths.json") or {}
+        return self._dissected("paths", PATHS) or {}
 
     @cached_property
     def inversion(self) -> dict[str, Any]:
         """dissect/inversion.json, empty where no real images were looked for."""
-        return _optional(self.dissect_folder / "inversion.json") or {}
+        return self._dissected("inversion", INVERSION) or {}
 
     @cached_property
     def jacobian(self) -> dict[str, Any]:
         """dissect/jacobian.json, empty where it was not taken."""
-        return _optional(self.dissect_folder / "jacobian.json") or {}
+        return self._dissected("jacobian", JACOBIAN) or {}
 
     @cached_property
     def health(self) -> dict[str, Any] | None:
         """health.json."""
-        return _optional(self.folder / "health.json")
+        return HEALTH.read_if_there(self.folder / "health.json")
 
     @cached_property
     def timing(self) -> dict[str, Any]:
         """Seconds by stage after the training, from timing.json."""
-        return _optional(self.folder / "timing.json") or {}
+        return TIMING.read_if_there(self.folder / "timing.json") or {}
+
+    def _dissected(self, part: str, kind: Kind) -> dict[str, Any] | None:
+        return kind.read_if_there(self.folder / "dissect" / f"{part}.json", z_dim=self.config.z_dim)
 
     @cached_property
     def samples(self) -> list[tuple[int, Path]]:
@@ -220,10 +229,6 @@ def finite(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _optional(path: Path) -> dict[str, Any] | None:
-    return files.read_json(path) if path.exists() else None
-
-
 def read_run(folder: Path, lab: dict[str, Any] | None = None, data: dict[str, Any] | None = None) -> RunRecord:
     """Read one run folder, with its entry and the data of lab.json if it is in a lab; what is none is a `RunError`."""
     if not (folder / "config.json").exists():
@@ -231,16 +236,12 @@ def read_run(folder: Path, lab: dict[str, Any] | None = None, data: dict[str, An
             f"{folder} is neither a lab nor a run: it has no lab.json and no config.json. "
             "Give the folder of a lab, or one or more run folders."
         )
-    try:
-        config = configuration.from_dict(files.read_json(folder / "config.json"))
-    except (ConfigError, TypeError) as error:
-        raise RunError(f"{folder / 'config.json'} is not a configuration of this version: {error}") from error
     command = folder / "command.txt"
     return RunRecord(
         folder=folder,
-        config=config,
-        environment=_optional(folder / "environment.json") or {},
-        command=command.read_text(encoding="utf-8").strip() if command.exists() else "",
+        config=configuration.read(folder / "config.json"),
+        environment=ENVIRONMENT.read_if_there(folder / "environment.json") or {},
+        command=files.read_text(command).strip() if is_there(command) else "",
         lab=lab or {},
         lab_data=data or {},
     )
@@ -290,7 +291,7 @@ def read(paths: list[Path], out: Path | None = None) -> Records:
     if labs and len(paths) > 1:
         raise RunError(f"{labs[0]} is a lab and stands alone; give it by itself, or the runs inside its runs/ folder.")
     if labs:
-        lab = files.read_json(labs[0] / "lab.json")
+        lab = LAB.read(labs[0] / "lab.json")
         entries = lab.get("runs") or {}
         folders = [labs[0] / "runs" / name for name in entries]
         data = lab.get("data") or {}

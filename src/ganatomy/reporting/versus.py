@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import RunError
 from ..laboratory.comparing import RECORD_NAME
+from ..laboratory.shapes import COMPARE
 from .desk import Desk
 from .records import Records, RunRecord, numbered
 from .words import Words
-
-NEEDED = ("main", "scores", "groups", "pairs", "differences")
 
 
 @dataclass
@@ -77,8 +75,4 @@ def versus_desk(records: Records, words: Words, place: Path) -> VersusDesk | Non
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    record = files.read_json(folder / RECORD_NAME)
-    missing = [key for key in NEEDED if key not in record]
-    if missing:
-        raise RunError(f"{folder / RECORD_NAME} lacks {', '.join(missing)}; make it again with `ganatomy compare`.")
-    return record
+    return COMPARE.read(folder / RECORD_NAME)

@@ -20,7 +20,8 @@ from typing import Any, Literal, get_args
 
 from .. import files
 from ..config import TrainConfig
-from ..errors import ConfigError, GroupError, OutputError, RunError, unknown
+from ..errors import ConfigError, GroupError, OutputError, unknown
+from . import shapes
 from .run import Run, check_free, create_run, open_run
 
 ExecutorName = Literal["sequential", "processes"]
@@ -104,7 +105,7 @@ class RunGroup:
     @property
     def record(self) -> dict[str, Any]:
         """group.json: preset, seeds, executor, and state and message of every training when last written."""
-        return files.read_json(self.folder / files.GROUP_RECORD)
+        return shapes.GROUP.read(self.folder / files.GROUP_RECORD)
 
     @property
     def runs(self) -> list[Run]:
@@ -140,9 +141,6 @@ def is_group(path: str | PathLike[str]) -> bool:
 def open_group(path: str | PathLike[str]) -> RunGroup:
     """Return the group at a folder; a `RunError` says what is missing where it is not a whole one."""
     group = RunGroup(Path(path))
-    seeds = group.record.get("seeds")
-    if not isinstance(seeds, list) or not seeds:
-        raise RunError(f"{group.folder / files.GROUP_RECORD} names no seeds; restore it from a copy.")
     _ = group.runs
     return group
 

@@ -9,16 +9,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 from torch import nn
 
 from .. import config as configuration
 from .. import device, files
 from ..config import TrainConfig
-from ..errors import ConfigError, GanatomyError, OutputError, RunError
+from ..errors import GanatomyError, OutputError, RunError
 from ..models import registry
-from . import belongings, checkpoint
+from . import belongings, checkpoint, shapes
 from .snapshots import Snapshot, hashed
 
 
@@ -39,15 +37,12 @@ class Run:
     @property
     def config(self) -> TrainConfig:
         """The configuration the run was started with."""
-        try:
-            return configuration.from_dict(files.read_json(self.folder / "config.json"))
-        except (ConfigError, TypeError) as error:
-            raise RunError(f"{self.folder / 'config.json'} is not a configuration of this version: {error}") from error
+        return configuration.read(self.folder / "config.json")
 
     @property
     def status(self) -> dict[str, Any]:
         """`state` (running, finished, interrupted, diverged, failed), `cur_nimg`, `total_nimg`, `message`."""
-        return files.read_json(self.folder / "status.json")
+        return shapes.STATUS.read(self.folder / "status.json")
 
     @property
     def is_finished(self) -> bool:
@@ -56,7 +51,7 @@ class Run:
 
     def stats(self) -> list[dict[str, Any]]:
         """Return the lines of stats.jsonl."""
-        return list(files.read_jsonl(self.folder / "stats.jsonl"))
+        return list(shapes.STATS.lines(self.folder / "stats.jsonl"))
 
     def snapshots(self) -> dict[int, Path]:
         """Return the snapshots by images seen, oldest first."""
@@ -84,13 +79,8 @@ class Run:
     def opened(self, device_name: str = "cpu") -> tuple[nn.Module, Snapshot]:
         """Return the newest G_ema as `generator` does, and which snapshot it is; a training may write the next one."""
         nimg, path = max(self._existing_snapshots().items())
-        network = registry.build_generator(self.config)
-        try:
-            data = path.read_bytes()
-            network.load_state_dict(safetensors.torch.load(data))
-        except (OSError, safetensors.SafetensorError, RuntimeError) as error:
-            raise RunError(f"snapshot {path} is damaged or belongs to another network: {error}") from error
-        return network.requires_grad_(False).eval().to(device_name), Snapshot(nimg, files.sha256(data))
+        network = registry.read_generator(path, self.config)
+        return network.requires_grad_(False).eval().to(device_name), hashed(nimg, path)
 
     def discriminator(self, device_name: str = "cpu", nimg: int | None = None) -> nn.Module | None:
         """Return D as it stood at a snapshot (None: the newest), in eval mode: image [N, C, H, W] -> logits [N].
@@ -104,7 +94,10 @@ class Run:
         tensors, _ = checkpoint.read(path)
         weights = {name.removeprefix("D."): value for name, value in tensors.items() if name.startswith("D.")}
         network = registry.build_discriminator(self.config)
-        network.load_state_dict(weights)
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise RunError(f"{path} is a checkpoint of another network: {error}. Remove that folder.") from error
         return network.requires_grad_(False).eval().to(device_name)
 
     def _existing_snapshots(self) -> dict[int, Path]:

@@ -10,7 +10,7 @@ from .. import device, files, images, rng
 from ..config import NUM_FIXED_LATENTS, TrainConfig
 from ..errors import RunError
 from ..models.generate import generate
-from . import belongings
+from . import belongings, shapes
 from .belongings import Cut
 from .state import TrainState
 
@@ -24,7 +24,7 @@ class StatsLog:
 
     def __init__(self, folder: Path):
         self.path = folder / STATS
-        lines = list(files.read_jsonl(self.path))
+        lines = list(shapes.STATS.lines(self.path))
         self.total_sec = _seconds(self.path, lines[-1]) if lines else 0.0
         self._clock = time.perf_counter()
 

@@ -17,7 +17,7 @@ from ..datasets import enough
 from ..datasets.store import Dataset
 from ..errors import DataError, GanatomyError, MidRunError, RunError, StorageError, memory_in_words
 from ..progress import Progress
-from . import belongings, checkpoint, distributed, engine, loop, memory, runlog, warm_start
+from . import belongings, checkpoint, distributed, engine, loop, memory, runlog, shapes, warm_start
 from .distributed import ALONE, Group
 from .run import Run, failure_state, write_status
 from .state import TrainState
@@ -169,10 +169,7 @@ def _warn_about_changes(run: Run, group: Group, say: Callable[[str], None]) -> N
             f"warning: this run was begun by {config.num_processes} and goes on with {num} at a time (processes): the "
             f"same images and latents, but batch norm now sees {config.batch_size // num} images at a time."
         )
-    before, now = files.read_json(run.folder / "environment.json"), device.environment()
+    before, now = shapes.ENVIRONMENT.read(run.folder / "environment.json"), device.environment()
     for name in ("cpu", "packages"):
-        if before.get(name) != now[name]:
-            say(
-                f"warning: {name} changed since the run's start ({before.get(name)} -> {now[name]}); numbers may "
-                "differ."
-            )
+        if before.get(name, now[name]) != now[name]:
+            say(f"warning: {name} changed since the run's start ({before[name]} -> {now[name]}); numbers may differ.")
