@@ -208,7 +208,7 @@ def test_impossible_numbers_are_refused(dataset, options):
 
 def test_a_data_set_of_one_test_image_is_refused(dataset):
     tiny = Dataset("stripes", dataset.train, store(1, 2), "tiny", dataset.class_names)
-    with pytest.raises(DataError, match="stripes has 1 real images"):
+    with pytest.raises(DataError, match="stripes has 1 test image to compare with"):
         run(Stripes(), tiny, Thirds())
 
 

@@ -230,15 +230,25 @@ def test_training_a_network_on_noise_ends_with_a_warning_and_the_card_says_why()
 )
 def test_what_is_enough(accuracy, counts, enough):
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    assert knowledge(accuracy, labels, len(counts)).is_enough is enough
+    assert knowledge(accuracy, labels, len(labels), len(counts)).is_enough is enough
+
+
+def test_few_held_out_images_of_even_classes_have_an_even_chance_but_more_luck():
+    """60 training images of 10 classes, 8 held out of which 3 are of one class by chance."""
+    labels = torch.cat([torch.arange(52) % 10, torch.tensor([7, 7, 7, 1, 2, 3, 4, 5])])
+    found = knowledge(0.5, labels, 8, 10)
+    assert found.chance == pytest.approx(0.15, abs=0.02)
+    assert found.chance_held_out == 3 / 8
+    assert not found.is_enough  # always naming that class gets 3 of 8
+    assert knowledge(1.0, labels, 8, 10).is_enough
 
 
 def test_luck_against_scipy():
     for right, num, chance in ((0, 8, 0.1), (3, 8, 0.1), (8, 8, 0.5), (60, 200, 0.25)):
         assert luck(right, num, chance) == pytest.approx(stats.binom.sf(right - 1, num, chance), rel=1e-9)
     assert luck(3, 3, 1.0) == 1.0
-    assert Knowledge(0.5, 100, 0.1).least == pytest.approx(0.3)
-    assert Knowledge(0.5, 100, 0.5).least == pytest.approx(0.75)
+    assert Knowledge(0.5, 100, 0.1, 0.1).least == pytest.approx(0.3)
+    assert Knowledge(0.5, 100, 0.5, 0.5).least == pytest.approx(0.75)
 
 
 def test_shipped_networks_stay():

@@ -39,7 +39,7 @@ from .features import (
     moments_file,
     own_folder,
 )
-from .knowledge import knowledge, of_card
+from .knowledge import of_card
 from .splits import Split
 
 OWN_NIMG = 300_000
@@ -319,8 +319,7 @@ def _finished(dataset: Dataset, job: Job, state: FeatureState, num_threads: int,
         "sha256": sha256,
         **(job.about or {}),
         **describe(net, dataset),
-        "validation": (validation := score(net, held_out)),
-        "held_out": knowledge(validation["accuracy"], held_out.labels, len(dataset.class_names)).to_dict(),
+        "validation": score(net, held_out),
         "test": tested,
         "recipe": asdict(job.recipe),
         "seed": job.seed,
@@ -330,6 +329,7 @@ def _finished(dataset: Dataset, job: Job, state: FeatureState, num_threads: int,
         "seconds": round(seconds, 1),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
     }
+    card["held_out"] = of_card(card, dataset).to_dict()
     network = build_network(card, weights)
     splits: tuple[Split, ...] = ("test", "held_out")
     moments = moments_bytes({split: evaluate.compute_moments(dataset, network, split) for split in splits})

@@ -33,7 +33,9 @@ class Knowledge:
     num: int
     """Held-out images."""
     chance: float
-    """Share of them that are of the most frequent class, at least 1 / classes."""
+    """What always naming one class gets: the share of the most frequent one of all training images."""
+    chance_held_out: float
+    """The same of the held-out images, which differs where they are few."""
 
     @property
     def least(self) -> float:
@@ -44,7 +46,7 @@ class Knowledge:
     def is_enough(self) -> bool:
         """Whether the network is fit to be chosen."""
         num_right = round(self.accuracy * self.num)
-        return self.accuracy >= self.least - ROUNDING and luck(num_right, self.num, self.chance) <= LUCK
+        return self.accuracy >= self.least - ROUNDING and luck(num_right, self.num, self.chance_held_out) <= LUCK
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the card of a network holds it, as `held_out`."""
@@ -54,17 +56,24 @@ class Knowledge:
         }  # fmt: skip
 
 
-def knowledge(accuracy: float, held_out: Tensor, num_classes: int) -> Knowledge:
-    """Return what an accuracy on images with the labels `held_out`, int64 [N], is worth."""
-    counts = np.bincount(held_out.numpy(), minlength=num_classes)
-    return Knowledge(accuracy, len(held_out), max(1 / num_classes, float(counts.max(initial=0) / max(1, counts.sum()))))
+def knowledge(accuracy: float, labels: Tensor, num_held_out: int, num_classes: int) -> Knowledge:
+    """Return what an accuracy on the last `num_held_out` of the training images with labels int64 [N] is worth."""
+    held_out = labels[len(labels) - num_held_out :]
+    chances = (_largest_share(each, num_classes) for each in (labels, held_out))
+    return Knowledge(accuracy, len(held_out), *chances)
+
+
+def _largest_share(labels: Tensor, num_classes: int) -> float:
+    """Return the share of the most frequent class, at least 1 / classes."""
+    counts = np.bincount(labels.numpy(), minlength=num_classes)
+    return max(1 / num_classes, float(counts.max(initial=0) / max(1, counts.sum())))
 
 
 def of_card(card: dict[str, Any], dataset: Dataset) -> Knowledge:
     """Return what a network knows by its card, about the data that it was trained on; those have labels."""
     assert dataset.train.labels is not None, "a network was trained on labels"
-    held_out = dataset.train.labels[len(dataset.train) - dataset.num_held_out :]
-    return knowledge(float(card["validation"]["accuracy"]), held_out, len(card["class_names"]))
+    accuracy, num_classes = float(card["validation"]["accuracy"]), len(card["class_names"])
+    return knowledge(accuracy, dataset.train.labels, dataset.num_held_out, num_classes)
 
 
 def luck(num_right: int, num: int, chance: float) -> float:
