@@ -1,0 +1,218 @@
+"""A verb in a process of its own, forked from one that has everything loaded: milliseconds instead of seconds.
+
+The child calls the real entry, `cli.main`, with its own file descriptors, folder, environment, user and limits. A
+process that neither works nor ends (it waits for a pipe) is told from one that is slow by its CPU time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import functools
+import gc
+import io
+import os
+import pkgutil
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from .outcome import Ending
+
+NOBODY = 65534
+FORKED = 4242
+"""Exit marks of the child are written to a file, since an exit code alone would be ambiguous."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and under which limits a verb runs."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+    """Changes to the environment; an empty value removes a variable."""
+    uid: int | None = None
+    """User to become; None: stay (there is nobody else to become where we are not root)."""
+    seconds: float = 60.0
+    idle_seconds: float = 6.0
+    """So long without using the CPU means that it hangs."""
+    memory_bytes: int = 2 * 2**30
+    """How much the process may add to its address space."""
+    file_bytes: int | None = 2**28
+    """Largest file it may write."""
+    stdout: Path | None = None
+    """Where standard output goes; None: it is collected."""
+    before: Callable[[], None] | None = None
+    """Called in the child before the verb."""
+
+
+def usual_user() -> int | None:
+    """Return the user that attempts run as: nobody, where this process may choose."""
+    return NOBODY if os.geteuid() == 0 else None
+
+
+@functools.cache
+def load() -> None:
+    """Import everything that a verb may need, once, so that children find it loaded."""
+    import ganatomy
+
+    for module in pkgutil.walk_packages(ganatomy.__path__, "ganatomy."):
+        if not module.name.endswith("__main__"):
+            __import__(module.name)
+    import filelock
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_svg
+    import matplotlib.font_manager
+    import rich.console
+    import scipy.stats  # noqa: F401 - where it is there, some statistics use it
+
+    matplotlib.font_manager.fontManager.findfont("DejaVu Sans")
+    from PIL import Image
+
+    Image.init()
+    assert filelock and rich
+    gc.collect()
+    gc.freeze()
+
+
+def run(words: list[str], setting: Setting, meanwhile: Callable[[int, float], None] | None = None) -> Ending:
+    """Run `ganatomy WORDS` in a forked child and return how it ended.
+
+    `meanwhile(pid, seconds)` is called about every 2 ms while it runs, for instance to kill it.
+    """
+    load()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with tempfile.TemporaryDirectory(prefix="attack-io-") as scratch:
+        files = [Path(scratch) / name for name in ("out", "err", "trace")]
+        handles = [os.open(path, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o666) for path in files]
+        start = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            _be_child(words, setting, handles)
+        for handle in handles:
+            os.close(handle)
+        status, usage, hung = _wait(pid, setting, start, meanwhile)
+        seconds = time.monotonic() - start
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)  # what it left running
+        out, err, trace = (path.read_bytes().decode("utf-8", "backslashreplace") for path in files)
+    code = None if hung else os.waitstatus_to_exitcode(status)
+    return Ending(code, out, err, trace, seconds, usage.ru_maxrss / 1024)
+
+
+def _wait(
+    pid: int, setting: Setting, start: float, meanwhile: Callable[[int, float], None] | None
+) -> tuple[int, resource.struct_rusage, bool]:
+    """Wait for a child; one that hangs or takes too long tells its stack and is ended."""
+    busy_at, cpu, pause = start, -1, 0.002
+    while True:
+        found, status, usage = os.wait4(pid, os.WNOHANG)
+        if found:
+            return status, usage, False
+        now = time.monotonic()
+        if meanwhile is not None:
+            meanwhile(pid, now - start)
+        used = _cpu_ticks(pid)
+        if used != cpu:
+            cpu, busy_at = used, now
+        if now - start > setting.seconds or now - busy_at > setting.idle_seconds:
+            os.kill(pid, signal.SIGUSR1)  # faulthandler writes where it is
+            time.sleep(0.2)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            _, status, usage = os.wait4(pid, 0)
+            return status, usage, True
+        time.sleep(pause)
+        pause = 0.002 if meanwhile is not None else min(pause * 1.2, 0.05)
+
+
+def _cpu_ticks(pid: int) -> int:
+    """Return what changes while a process or one of its children works."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        working = stat[0] in "RD"
+        return int(stat[11]) + int(stat[12]) + sum(_cpu_ticks(int(c)) for c in children) + working * time.monotonic_ns()
+    return 0
+
+
+def _be_child(words: list[str], setting: Setting, handles: list[int]) -> NoReturn:
+    """Become the verb; never returns."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        trace = os.fdopen(os.dup(handles[2]), "w", encoding="utf-8", errors="backslashreplace")
+        _redirect(setting, handles)
+        _confine(setting)
+        faulthandler.register(signal.SIGUSR1, file=trace, all_threads=False)
+        code = _call(words, setting, trace)
+        trace.flush()
+    finally:
+        os._exit(code)
+
+
+def _redirect(setting: Setting, handles: list[int]) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    target = handles[0] if setting.stdout is None else os.open(setting.stdout, os.O_WRONLY)
+    for source, descriptor in ((nothing, 0), (target, 1), (handles[1], 2)):
+        os.dup2(source, descriptor)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding="utf-8")
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(io.FileIO(2, "w", closefd=False)), encoding="utf-8", errors="backslashreplace",
+        line_buffering=True,
+    )  # fmt: skip
+
+
+def _confine(setting: Setting) -> None:
+    """Set limits, environment, user and folder."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * resource.getpagesize() + setting.memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if setting.file_bytes is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (setting.file_bytes, setting.file_bytes))
+    if setting.uid is not None:
+        os.setgroups([])
+        os.setresgid(setting.uid, setting.uid, setting.uid)
+        os.setresuid(setting.uid, setting.uid, setting.uid)
+    os.umask(0o022)
+    for name, value in {"COLUMNS": "100", "NO_COLOR": "1", **setting.env}.items():
+        os.environ.pop(name, None)
+        if value:
+            os.environ[name] = value
+    os.chdir(setting.folder)
+
+
+def _call(words: list[str], setting: Setting, trace: io.TextIOWrapper) -> int:
+    """Call the command line and return its exit code, as the interpreter would."""
+    from ganatomy import cli
+
+    sys.argv = ["ganatomy", *words]
+    try:
+        if setting.before is not None:
+            setting.before()
+        cli.main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001 - this is what is being looked for
+        code = 1
+        with contextlib.suppress(RecursionError):
+            trace.write(traceback.format_exc(limit=-60))
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = 120  # what the interpreter answers
+        trace.write(f"Exception ignored while flushing sys.stdout:\n{type(error).__name__}: {error}\n")
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    return code
