@@ -57,8 +57,8 @@ class Attempt:
         code = self.ending.code if self.ending else None
         return "killed" if self.ending and self.ending.killed_by_us else f"exit {code}"
 
-    def judge(self, *, signalled: bool = False) -> None:
-        """Note what is wrong with the ending."""
+    def judge(self, *, signalled: bool = False, heard: bool = True) -> None:
+        """Note what is wrong with the ending; `heard` says whether standard error was there to be written to."""
         end = self.ending
         assert end is not None
         place = place_of(end.trace or end.stderr)
@@ -70,7 +70,7 @@ class Attempt:
             self.faults.append(f"traceback: {last_line(end.stderr)} [{place}]")
         elif end.code not in ALLOWED_CODES + SIGNALLED_CODES * signalled:
             self.faults.append(f"exit code: {end.code}")
-        elif end.code != 0 and not IN_WORDS.search(end.stderr) and not signalled:
+        elif end.code != 0 and heard and not signalled and not IN_WORDS.search(end.stderr):
             self.faults.append(f"no words: exit {end.code} with {end.stderr[-200:]!r}")
         if found := CONTROL.search(end.stderr):
             self.faults.append(f"control character: {found[0]!r} on standard error")

@@ -27,9 +27,6 @@ from typing import NoReturn
 from .outcome import Ending
 
 NOBODY = 65534
-FORKED = 4242
-"""Exit marks of the child are written to a file, since an exit code alone would be ambiguous."""
-
 
 @dataclass(frozen=True)
 class Setting:
@@ -49,6 +46,10 @@ class Setting:
     """Largest file it may write."""
     stdout: Path | None = None
     """Where standard output goes; None: it is collected."""
+    stderr: Path | None = None
+    """The same for standard error."""
+    closed: tuple[str, ...] = ()
+    """Streams that are closed from the start: `stdout`, `stderr`."""
     before: Callable[[], None] | None = None
     """Called in the child before the verb."""
 
@@ -161,8 +162,11 @@ def _be_child(words: list[str], setting: Setting, handles: list[int]) -> NoRetur
 
 def _redirect(setting: Setting, handles: list[int]) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
-    target = handles[0] if setting.stdout is None else os.open(setting.stdout, os.O_WRONLY)
-    for source, descriptor in ((nothing, 0), (target, 1), (handles[1], 2)):
+    out, err = (
+        handle if path is None else os.open(path, os.O_WRONLY)
+        for handle, path in zip(handles, (setting.stdout, setting.stderr))
+    )  # fmt: skip
+    for source, descriptor in ((nothing, 0), (out, 1), (err, 2)):
         os.dup2(source, descriptor)
     sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
     sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding="utf-8")
@@ -170,6 +174,9 @@ def _redirect(setting: Setting, handles: list[int]) -> None:
         io.BufferedWriter(io.FileIO(2, "w", closefd=False)), encoding="utf-8", errors="backslashreplace",
         line_buffering=True,
     )  # fmt: skip
+    for name in setting.closed:  # what the interpreter makes of a descriptor that is closed when it starts
+        os.close({"stdout": 1, "stderr": 2}[name])
+        setattr(sys, name, None)
 
 
 def _confine(setting: Setting) -> None:
@@ -209,10 +216,11 @@ def _call(words: list[str], setting: Setting, trace: io.TextIOWrapper) -> int:
         with contextlib.suppress(RecursionError):
             trace.write(traceback.format_exc(limit=-60))
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError as error:
         code = 120  # what the interpreter answers
         trace.write(f"Exception ignored while flushing sys.stdout:\n{type(error).__name__}: {error}\n")
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, AttributeError):
         sys.stderr.flush()
     return code

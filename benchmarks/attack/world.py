@@ -143,12 +143,12 @@ def write(path: Path, content: bytes) -> None:
 
 def attack(
     world: World, attempt: Attempt, setting: process.Setting, allowed: Iterable[str], kept: Iterable[str] = (),
-    *, signalled: bool = False,
+    *, heard: bool = True,
 ) -> Attempt:
     """Run an attempt, judge its ending, and compare everything around before and after."""
     before = manifest.manifest(world.place)
     attempt.ending = process.run(attempt.words, setting)
-    attempt.judge(signalled=signalled)
+    attempt.judge(heard=heard)
     allowed = (*allowed, "home/ganatomy", "home/cache")
     after = manifest.manifest(world.place)
     attempt.faults += [f"touched: {line}" for line in manifest.changes(before, after, allowed=allowed, kept=kept)]
