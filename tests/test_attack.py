@@ -130,18 +130,17 @@ def test_every_damage_damages(some, damage):
     assert changes(before, manifest(some)) != []
 
 
-def test_cases_repeat_and_reach_every_kind_of_folder(tmp_path):
-    for kind in ("run", "stopped", "group", "lab"):
-        (tmp_path / kind / "samples").mkdir(parents=True)
-        for name in ("status.json", "stats.jsonl", "w.safetensors", "samples/fixed-000000000.png"):
-            (tmp_path / kind / name).write_bytes(b"{}")
-    first = list(damaged.cases(tmp_path, 0, range(200)))
-    assert first == list(damaged.cases(tmp_path, 0, range(200)))
-    assert first != list(damaged.cases(tmp_path, 1, range(200)))
-    assert list(damaged.cases(tmp_path, 0, [150])) == [first[150]]
+def test_cases_repeat_and_reach_every_kind_of_folder():
+    names = ("status.json", "stats.jsonl", "snapshots/G_ema-000000640.safetensors", "samples/fixed-000000000.png")
+    known = {kind: {name: list(uses) for name in names} | {"unread": []} for kind, uses in damaged.USES.items()}
+    first = list(damaged.cases(known, 0, range(300)))
+    assert first == list(damaged.cases(known, 0, range(300)))
+    assert first != list(damaged.cases(known, 1, range(300)))
+    assert list(damaged.cases(known, 0, [150])) == [first[150]]
     assert {case[0] for _, case in first} == {"run", "stopped", "group", "lab"}
+    assert {case[1] for _, case in first} == set(names)
     assert {case[3].verb for _, case in first} == {use.verb for uses in damaged.USES.values() for use in uses}
-    assert {case[2] for _, case in first} >= {*damages.ANY}
+    assert {case[2] for _, case in first} == {*damages.ANY, *damages.BY_KIND}
 
 
 def test_odd_words_know_every_verb_and_option():
@@ -195,7 +194,6 @@ def test_a_small_attack_as_a_stranger(tmp_path):
 
 def _raise() -> None:
     raise KeyError("planted")
-
 
 
 @pytest.mark.slow

@@ -64,7 +64,10 @@ def run_part(name: str, world: Any, given: argparse.Namespace) -> dict[str, Any]
         done.append(attempt)
         if attempt.faults or given.verbose:
             seconds = attempt.ending.seconds if attempt.ending else 0.0
-            print(f"{name} {attempt.number}: {attempt.told}: {attempt.result} {attempt.faults} {seconds:.1f} s", flush=True)
+            print(
+                f"{name} {attempt.number}: {attempt.told}: {attempt.result} {attempt.faults} {seconds:.1f} s",
+                flush=True,
+            )
     seconds = time.monotonic() - start
     print(f"\n{name}: {len(done)} attempts, seed {given.seed}, {seconds:.0f} s, {versions()}\n\n{table(done)}\n")
     for kind, num, example in distinct(done):

@@ -1,9 +1,15 @@
-"""Damaged run folders: every file of a run, a group and a lab, damaged in every way, given to the verbs that read it."""
+"""Damaged run folders: every file of a run, a group and a lab, damaged in every way, given to the verbs that read it.
+
+Which files a verb reads is seen, not guessed: each verb is run once undisturbed, and what it opens is noted.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +42,10 @@ USES: dict[str, tuple[Use, ...]] = {
         Use("walk", ("walk", "run", "--num-frames", "4", "--out", "w.webp"), ("work/w.webp",)),
         Use("walk film", ("walk", "run", "--kind", "film", "--out", "w.gif"), ("work/w.gif",)),
         Use("dissect", ("dissect", "run", *DISSECT), ("work/run",)),
-        Use("compare", ("compare", "run", "group", "--num-sets", "1", "--out", "c"), ("work/c", "work/run"), ("group",)),
+        Use(
+            "compare", ("compare", "run", "group", "--num-sets", "1", "--out", "c"), ("work/c", "work/run"),
+            ("group",),
+        ),
         Use("train --init-from", ("train", "gan", *DATA, *SHORT, "--init-from", "run", "--out", "new"), ("work/new",)),
         Use("train --resume", ("train", "--resume", "run"), ("work/run",)),
     ),
@@ -54,7 +63,10 @@ USES: dict[str, tuple[Use, ...]] = {
         Use("doctor", ("doctor", "group"), ("work/group/s0/health.json", "work/group/s1/health.json")),
         Use("report", ("report", "group"), ("work/group",)),
         Use("measure", ("measure", "group", *MEASURE), ("work/group",)),
-        Use("compare", ("compare", "group", "run", "--num-sets", "1", "--out", "c"), ("work/c", "work/group"), ("run",)),
+        Use(
+            "compare", ("compare", "group", "run", "--num-sets", "1", "--out", "c"), ("work/c", "work/group"),
+            ("run",),
+        ),
         Use("train --resume", ("train", "--resume", "group"), ("work/group",)),
     ),
     "lab": (
@@ -84,22 +96,63 @@ def files_of(base: Path, kind: str) -> list[str]:
     return chosen
 
 
-def cases(base: Path, seed: int, numbers: Iterable[int]) -> Iterator[tuple[int, Case]]:
+def readers(there: World) -> dict[str, dict[str, list[Use]]]:
+    """Return {kind of folder: {file: the uses that open it}}, kept in the base once it was seen."""
+    path = there.base / "reads.json"
+    if not path.exists():
+        seen = {kind: [_opened(there, kind, use) for use in uses] for kind, uses in USES.items()}
+        path.write_text(json.dumps(seen, indent=1), encoding="utf-8")
+    seen = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        kind: {
+            file: [use for use, opened in zip(USES[kind], seen[kind]) if file in opened]
+            for file in files_of(there.base / "work", kind)
+        }
+        for kind in USES
+    }
+
+
+def _opened(there: World, kind: str, use: Use) -> list[str]:
+    """Run a use undisturbed; return the files of the folder that it opened, relative to it."""
+    there.fresh((kind, *use.needs))
+    log = there.work / "opened"
+    ending = process.run(list(use.words), there.setting(before=functools.partial(_log_opens, log), seconds=240.0))
+    if ending.code != 0:
+        raise RuntimeError(f"undisturbed {use.words}: {ending.code} {ending.stderr} {ending.trace}")
+    start = os.path.join(there.work, kind) + os.sep
+    opened = {os.path.join(there.work, os.fsdecode(line)) for line in log.read_bytes().split(b"\0")}
+    return sorted({os.path.normpath(path).removeprefix(start) for path in opened if path.startswith(start)})
+
+
+def _log_opens(log: Path) -> None:
+    handle = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
+            os.write(handle, os.fsencode(arguments[0]) + b"\0")
+
+    sys.addaudithook(hook)
+
+
+def cases(known: dict[str, dict[str, list[Use]]], seed: int, numbers: Iterable[int]) -> Iterator[tuple[int, Case]]:
     """Yield (number, (kind of folder, file, damage, use)): each pair of file and damage once before any comes twice."""
     pairs: dict[str, list[tuple[str, damages.Damage]]] = {}
     for kind in world.KINDS:
-        pairs[kind] = [(file, damage) for file in files_of(base, kind) for damage in (*damages.ANY, *damages.BY_KIND)]
+        pairs[kind] = [
+            (file, damage)
+            for file, uses in known[kind].items() if uses
+            for damage in (*damages.ANY, *damages.BY_KIND * (2 if file.count("/") < 2 else 1)) if fits(file, damage)
+        ]  # fmt: skip
         random.Random(f"{seed}-{kind}").shuffle(pairs[kind])
     wanted = set(numbers)
     turn = dict.fromkeys(world.KINDS, 0)
     for number in range(max(wanted, default=-1) + 1):
         kind = TURNS[number % len(TURNS)]
-        while not fits(*(pair := pairs[kind][turn[kind] % len(pairs[kind])])):
-            turn[kind] += 1
+        file, damage = pairs[kind][turn[kind] % len(pairs[kind])]
         turn[kind] += 1
-        uses = [use for use in USES[kind]]
         if number in wanted:
-            yield number, (kind, *pair, random.Random(f"{seed}-{number}-use").choice(uses))
+            use = random.Random(f"{seed}-{number}-use").choice(known[kind][file])
+            yield number, (kind, file, damage, use)
 
 
 def fits(file: str, damage: damages.Damage) -> bool:
@@ -118,7 +171,7 @@ def fits(file: str, damage: damages.Damage) -> bool:
 def attempts(there: World, seed: int, numbers: Iterable[int]) -> Iterator[Attempt]:
     """Make the attempts of these numbers."""
     process.load()
-    for number, (kind, file, damage, use) in cases(there.base / "work", seed, numbers):
+    for number, (kind, file, damage, use) in cases(readers(there), seed, numbers):
         there.fresh((kind, *use.needs))
         target = there.work / kind / file
         try:

@@ -25,7 +25,25 @@ RAW = {
     "an escape sequence": '"\\u001b[2J\\u0000"',
 }
 """JSON that stands for a value and is no plain one."""
-PLAIN: tuple[Any, ...] = (None, [], {}, "", "text", True, False, 0, -1, 0.5, -1.5, 10**18, 2**63, 1e308, [None], [[]], {"a": 1})
+PLAIN: tuple[Any, ...] = (
+    None,
+    [],
+    {},
+    "",
+    "text",
+    True,
+    False,
+    0,
+    -1,
+    0.5,
+    -1.5,
+    10**18,
+    2**63,
+    1e308,
+    [None],
+    [[]],
+    {"a": 1},
+)
 RECORDS, LINES, TENSORS, PICTURES = (".json",), (".jsonl",), (".safetensors",), (".png", ".webp")
 Damage = Callable[[Path, random.Random, Path], "str | None"]
 
@@ -231,12 +249,17 @@ def lying_header(path: Path, draw: random.Random, outside: Path) -> str | None:
     (size,) = struct.unpack("<Q", data[:8])
     header, body = json.loads(data[8 : 8 + size]), data[8 + size :]
     names = [name for name in header if name != "__metadata__"]
-    name, what = draw.choice(names), draw.choice(("length", "shape", "type", "offsets", "gone", "renamed", "numbers", "deep"))
+    name, what = (
+        draw.choice(names),
+        draw.choice(("length", "shape", "type", "offsets", "gone", "renamed", "numbers", "deep")),
+    )
     if what == "length":
         path.write_bytes(struct.pack("<Q", draw.choice((0, 2**20, 2**40, 2**63, 2**64 - 1))) + data[8:])
         return "header length lies"
     if what == "shape":
-        header[name]["shape"] = draw.choice(([2**40], [2**32, 2**32], [0], [-1], [], [1.5], header[name]["shape"] + [1]))
+        header[name]["shape"] = draw.choice(
+            ([2**40], [2**32, 2**32], [0], [-1], [], [1.5], header[name]["shape"] + [1])
+        )
     elif what == "type":
         header[name]["dtype"] = draw.choice(("F64", "I64", "BF16", "U8", "F999", None))
     elif what == "offsets":
@@ -246,7 +269,10 @@ def lying_header(path: Path, draw: random.Random, outside: Path) -> str | None:
     elif what == "renamed":
         header["G.something.else"] = header.pop(name)
     elif what == "numbers":
-        body = struct.pack("<f", draw.choice((float("nan"), float("inf"), 3e38))) * (len(body) // 4) + body[len(body) // 4 * 4 :]
+        body = (
+            struct.pack("<f", draw.choice((float("nan"), float("inf"), 3e38))) * (len(body) // 4)
+            + body[len(body) // 4 * 4 :]
+        )
     text = json.dumps(header) if what != "deep" else RAW["objects nested 100,000 deep"]
     path.write_bytes(struct.pack("<Q", len(text)) + text.encode("utf-8") + body)
     return f"header lies: {what} of {name}"

@@ -103,9 +103,7 @@ def _tmpfs(there: World) -> Iterator[Callable[[int], None]]:
     aside = there.work.with_name("aside")
     there.work.rename(aside)
     there.work.mkdir()
-    subprocess.run(
-        ("mount", "-t", "tmpfs", "-o", f"size={ROOM},mode=755", "tmpfs", str(there.work)), check=True
-    )
+    subprocess.run(("mount", "-t", "tmpfs", "-o", f"size={ROOM},mode=755", "tmpfs", str(there.work)), check=True)
     try:
         subprocess.run(("cp", "-a", f"{aside}/.", str(there.work)), check=True)
         world.clear(aside)

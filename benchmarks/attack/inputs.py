@@ -7,7 +7,6 @@ that no shell likes; `fuzz` changes single bytes.
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import random
 import struct
@@ -29,7 +28,16 @@ NAMES = (
     "e\u0301", "\u202egnp", "%s", "$(id)", "CON", "a.b.c", "~", "*", "&amp;", "|", os.fsdecode(b"\xff\xfe"),
 )  # fmt: skip
 """Names for files and classes that are rarely thought of."""
-BLOCKS = 2**31 - 1
+HEADERS = (
+    "{'descr': (      ", "{" * 9000, "[" * 30_000, "(" * 9_000 + ")" * 9_000, "\0" * 100, "__import__('os')",
+    "1" * 5000, "{'descr': '<f4', 'fortran_order': False, 'shape': (" + "9" * 5000 + ", 6)}",
+    "{'descr': '|O', 'fortran_order': False, 'shape': (4, 6)}",
+    "{'descr': [('a', '<f4', (2147483647,))], 'fortran_order': False, 'shape': (4, 6)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (-4, -6)}",
+    "{'descr': '<f4', 'fortran_order': 3, 'shape': (True, 6)}",
+    "{'descr': '<V9999999999', 'fortran_order': False, 'shape': (1, 6)}",
+)  # fmt: skip
+"""Headers of .npy files that say what cannot be, or are no header at all."""
 
 
 def _pictures(folder: Path, draw: random.Random) -> tuple[Path, Path]:
@@ -51,7 +59,9 @@ def _one_picture(folder: Path, draw: random.Random) -> tuple[Path, Path]:
     """A single picture, of a format that the program reads or not."""
     from PIL import Image
 
-    name, ending = draw.choice((("PNG", "png"), ("JPEG", "jpg"), ("GIF", "gif"), ("BMP", "bmp"), ("WEBP", "webp"), ("TIFF", "tif")))
+    name, ending = draw.choice(
+        (("PNG", "png"), ("JPEG", "jpg"), ("GIF", "gif"), ("BMP", "bmp"), ("WEBP", "webp"), ("TIFF", "tif"))
+    )
     path = folder / f"one.{ending}"
     Image.fromarray(np.arange(144, dtype=np.uint8).reshape(12, 12)).save(path, format=name)
     return path, path
@@ -78,24 +88,60 @@ def _zip(folder: Path, draw: random.Random) -> tuple[Path, Path]:
             archive.writestr("class 0/same.png", some)
             archive.writestr("CLASS 0/SAME.PNG", some)
         else:
-            archive.writestr(odd.encode("utf-8", "replace").decode("utf-8") if odd else "nothing/", some if odd else b"")
+            archive.writestr(
+                odd.encode("utf-8", "replace").decode("utf-8") if odd else "nothing/", some if odd else b""
+            )
     return path, path
 
 
 def _arrays(folder: Path, draw: random.Random) -> tuple[Path, Path]:
     """A .npz or .npy of images, of a type, shape or with labels that may not fit."""
     kind = draw.choice(("u1", "u1", "f4", "f8", "i8", "?", "c8", "U3", "f2"))
-    shape = draw.choice(((40, 12, 12), (40, 12, 12, 1), (40, 12, 12, 3), (40, 3, 12, 12), (40, 144), (40,), (0, 12, 12), (1, 12, 12), (12, 12), (40, 12, 12, 2), ()))
+    shape = draw.choice(
+        (
+            (40, 12, 12),
+            (40, 12, 12, 1),
+            (40, 12, 12, 3),
+            (40, 3, 12, 12),
+            (40, 144),
+            (40,),
+            (0, 12, 12),
+            (1, 12, 12),
+            (12, 12),
+            (40, 12, 12, 2),
+            (),
+        )
+    )
     values = np.random.default_rng(draw.randrange(2**31)).integers(0, 200, shape)
     with np.errstate(all="ignore"):
-        images = values.astype(kind) if kind != "f2" else values.astype("f4").astype("f2") * draw.choice((1, np.nan, 1 / 200))
-    labels = draw.choice((np.arange(len(values)) % 4 if values.ndim else np.array(0), np.arange(7), np.full(40, -1), np.full(40, 1e9), np.array(["a", "b"] * 20), np.zeros((40, 4))))
+        images = (
+            values.astype(kind)
+            if kind != "f2"
+            else values.astype("f4").astype("f2") * draw.choice((1, np.nan, 1 / 200))
+        )
+    labels = draw.choice(
+        (
+            np.arange(len(values)) % 4 if values.ndim else np.array(0),
+            np.arange(7),
+            np.full(40, -1),
+            np.full(40, 1e9),
+            np.array(["a", "b"] * 20),
+            np.zeros((40, 4)),
+        )
+    )
     if draw.random() < 0.5:
         path = folder / "array.npy"
         np.save(path, images)
     else:
         path = folder / "array.npz"
-        named = draw.choice(({"images": images, "labels": labels}, {"x": images, "y": labels}, {"a": images}, {"images": images, "labels": labels, "class_names": np.array(list(NAMES[:4]))}))
+        named = draw.choice(
+            (
+                {"images": images, "labels": labels},
+                {"x": images, "y": labels},
+                {"a": images},
+                {"images": images, "labels": labels, "class_names": np.array(list(NAMES[:4]))},
+            )
+        )
         draw.choice((np.savez, np.savez_compressed))(path, **named)
     return path, path
 
@@ -117,11 +163,7 @@ def _latents(folder: Path, draw: random.Random) -> tuple[Path, Path]:
     if how == "version 3":
         path.write_bytes(data[:6] + bytes((draw.choice((0, 3, 9)), 0)) + data[8:])
     elif how == "header":
-        header = draw.choice((
-            "{'descr': (      ", "{" * 9000, "[" * 30_000, "(" * 9_000 + ")" * 9_000, "{'descr': '<f4', 'fortran_order': False, 'shape': (" + "9" * 5000 + ", 6)}",
-            "{'descr': '|O', 'fortran_order': False, 'shape': (4, 6)}", "{'descr': [('a', '<f4', (2147483647,))], 'fortran_order': False, 'shape': (4, 6)}",
-            "{'descr': '<f4', 'fortran_order': False, 'shape': (-4, -6)}", "{'descr': '<f4', 'fortran_order': 3, 'shape': (True, 6)}", "{'descr': '<V9999999999', 'fortran_order': False, 'shape': (1, 6)}", "\0" * 100, "__import__('os')", "1" * 5000,
-        )).encode()  # fmt: skip
+        header = draw.choice(HEADERS).encode()
         path.write_bytes(b"\x93NUMPY\x02\x00" + struct.pack("<I", len(header)) + header + bytes(96))
     return path, path
 
@@ -131,16 +173,24 @@ def _idx(folder: Path, draw: random.Random) -> tuple[Path, Path]:
     where = folder / "idx" / "mnist"
     where.mkdir(parents=True)
     packed = draw.random() < 0.5
-    for name, shape in (("train-images-idx3", (40, 28, 28)), ("train-labels-idx1", (40,)), ("t10k-images-idx3", (8, 28, 28)), ("t10k-labels-idx1", (8,))):
+    for name, shape in (
+        ("train-images-idx3", (40, 28, 28)),
+        ("train-labels-idx1", (40,)),
+        ("t10k-images-idx3", (8, 28, 28)),
+        ("t10k-labels-idx1", (8,)),
+    ):
         dims = list(shape)
         if draw.random() < 0.2:
             dims[0] = draw.choice((0, 41, 2**31, 2**32 - 1))
-        data = struct.pack(f">4B{len(dims)}I", 0, 0, draw.choice((8, 8, 8, 9, 13)), len(dims), *dims) + bytes(int(np.prod(shape)))
+        data = struct.pack(f">4B{len(dims)}I", 0, 0, draw.choice((8, 8, 8, 9, 13)), len(dims), *dims) + bytes(
+            int(np.prod(shape))
+        )
         (where / f"{name}-ubyte{'.gz' * packed}").write_bytes(gzip.compress(data, mtime=0) if packed else data)
     victim = draw.choice(sorted(where.iterdir()))
     return folder / "idx", victim
 
 
+NEW, WALKED = ("work/new",), ("work/w.gif",)
 INPUTS: dict[str, tuple[Make, tuple[Use, ...]]] = {}
 for _name, _make in (("pictures", _pictures), ("zip", _zip), ("array", _arrays), ("one picture", _one_picture)):
     INPUTS[_name] = (_make, (
@@ -152,11 +202,11 @@ for _name, _make in (("pictures", _pictures), ("zip", _zip), ("array", _arrays),
     ))  # fmt: skip
 INPUTS["latents"] = (_latents, (
     Use("sample --latents", ("sample", "run", "--latents", "INPUT", "--out", "s.npy"), ("work/s.npy",)),
-    Use("walk --latents", ("walk", "run", "--latents", "INPUT", "--num-frames", "3", "--out", "w.gif"), ("work/w.gif",)),
+    Use("walk --latents", ("walk", "run", "--latents", "INPUT", "--num-frames", "3", "--out", "w.gif"), WALKED),
     Use("dissect --latents", ("dissect", "run", *DISSECT, "--latents", "INPUT"), ("work/run",)),
 ))  # fmt: skip
 INPUTS["idx"] = (_idx, (
-    Use("train --data", ("train", "gan", "--data", "mnist", "--data-dir", "INPUT", *SHORT, "--out", "new"), ("work/new",)),
+    Use("train --data", ("train", "gan", "--data", "mnist", "--data-dir", "INPUT", *SHORT, "--out", "new"), NEW),
 ))  # fmt: skip
 TURNS = ("pictures", "latents", "zip", "array", "pictures", "latents", "idx", "array", "one picture", "zip")
 SLOW_SHARE = 0.12

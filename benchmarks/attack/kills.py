@@ -23,7 +23,7 @@ from typing import Any
 from . import manifest, process
 from .damaged import DATA
 from .outcome import Attempt
-from .world import DISSECT, MEASURE, SHORT, SMALL, World
+from .world import DISSECT, MEASURE, SMALL, World
 
 LEFT_BEHIND = re.compile(r"\.tmp$|/\.calibration-|/\.probe\.|\.partial$|/\.new-|/\.old-")
 WRITING = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "shutil.")

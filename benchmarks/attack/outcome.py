@@ -10,7 +10,9 @@ from typing import Any
 
 ALLOWED_CODES = (0, 1, 2)
 SIGNALLED_CODES = (130, 143)
-IN_WORDS = re.compile(r"^ganatomy: \S|Parsing error|Missing subcommand|Required options|^Unrecognized|╭─", re.MULTILINE)
+IN_WORDS = re.compile(
+    r"^ganatomy: .*\w|Parsing error|Missing subcommand|Required options|^Unrecognized|╭─", re.MULTILINE
+)
 FAULTHANDLER = re.compile(r"(Current thread|Thread|Stack|Fatal)[^\n]*most recent call first")
 EXCEPTION = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt|Warning|Timeout|Exit)\b.*$", re.MULTILINE)
 WARNING = re.compile(r"^\S+\.py:\d+: \w*Warning: .*$", re.MULTILINE)

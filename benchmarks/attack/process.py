@@ -28,6 +28,7 @@ from .outcome import Ending
 
 NOBODY = 65534
 
+
 @dataclass(frozen=True)
 class Setting:
     """Where and under which limits a verb runs."""
@@ -68,8 +69,6 @@ def load() -> None:
         if not module.name.endswith("__main__"):
             __import__(module.name)
     import filelock
-    import matplotlib.backends.backend_agg
-    import matplotlib.backends.backend_svg
     import matplotlib.font_manager
     import rich.console
     import scipy.stats  # noqa: F401 - where it is there, some statistics use it
@@ -78,7 +77,8 @@ def load() -> None:
     from PIL import Image
 
     Image.init()
-    assert filelock and rich
+    assert filelock
+    assert rich
     gc.collect()
     gc.freeze()
 

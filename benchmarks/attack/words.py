@@ -16,9 +16,10 @@ from .outcome import Attempt
 from .world import DISSECT, MEASURE, SHORT, World
 
 NUMBERS = (
-    "0", "-1", "-0", "1", "2", "3", "1.5", "-1e-9", "1e-320", "0x10", "1_000", "+1", " 1", "1e9", "1000000000", "2147483648",
-    "9223372036854775807", "9223372036854775808", "18446744073709551616", "9" * 80, "-" + "9" * 80, "9" * 5000, "1e308",
-    "1e309", "-1e308", "nan", "inf", "-inf", "", " ", "\u0663", "\uff11", "one", "None", "True", "1,2", "1;2", "1e38",
+    "0", "-1", "-0", "1", "2", "3", "1.5", "-1e-9", "1e-320", "0x10", "1_000", "+1", " 1", "1e9", "1000000000",
+    "2147483648", "9223372036854775807", "9223372036854775808", "18446744073709551616", "9" * 80, "-" + "9" * 80,
+    "9" * 5000, "1e308", "1e309", "-1e308", "nan", "inf", "-inf", "", " ", "\u0663", "\uff11", "one", "None", "True",
+    "1,2", "1;2", "1e38",
 )  # fmt: skip
 LISTS = (
     "", ",", "1,", ",1", "1,,2", "0,0", "-1", "5,nan", "inf", "1e308", "9" * 80, ",".join(map(str, range(3000))), "1 2",
@@ -27,17 +28,18 @@ LISTS = (
 TEXTS = (
     "", " ", "-", "--", "\t", "\n", "two\nlines", "\x1b[31mred", "a" * 300, "x" * 100_000, "中文名", "é\u0301", "\u202e",
     "\U0001f600", "../..", "a/b", "C:\\x", "<script>alert(1)</script>", "[x](javascript:alert(1))", "| a | b |", "None",
-    "%s%n", "{0.__class__}", "$(id)", "gan", "en", "zh", "EN", "cpu", "cuda", "auto", "random-v1", "0", "true",
-    "10x10", "0x0", "8x8", "100000x100000", "1e9h", "-5min", "1s", "99999999h", "0s", "random", "@file", "*", "?",
+    "%s%n", "{0.__class__}", "$(id)", "gan", "en", "zh", "EN", "cpu", "cuda", "auto", "random-v1", "0", "true", "10x10",
+    "0x0", "8x8", "100000x100000", "1e9h", "-5min", "1s", "99999999h", "0s", "random", "@file", "*", "?",
 )  # fmt: skip
 PATHS = (
-    "", " ", ".", "..", "-", "--", "/", "run", "./run/", "run/../run", "run/config.json", "stopped", "group", "lab", "own.txt",
-    "../people", "../people/thesis", "nowhere", "nowhere/at all", "/dev/null", "/dev/zero", "/dev/full", "/dev/stdin",
-    "/dev/random", "/proc/self/mem", "/proc/1/root", "pipe", "pipe.npy", "zero.npy", "zero.png", "loop", "socket", "~",
-    "~nobody", "~nobody/x", "~no-such-user/x", "~/x", "a" * 300, "a" * 255, "a/" * 3000, "中文/图.png", "new.png",
-    "new.npy", "new.webp", "new.gif", "new.npz", "new.txt", "new", "\n", "new\nline.png", "back\\slash.png", "closed",
-    "closed/x", "closed/x.png", "readonly", "readonly/x.npy", "../data/set.npz", "../data/pictures", "../data/latents.npy",
-    "new.PNG", ".png", "a.png/b.png", "own.txt/x.png", "/root/x", "/new.png", "../../out.png", "con", "new.png ",
+    "", " ", ".", "..", "-", "--", "/", "run", "./run/", "run/../run", "run/config.json", "stopped", "group", "lab",
+    "own.txt", "../people", "../people/thesis", "nowhere", "nowhere/at all", "/dev/null", "/dev/zero", "/dev/full",
+    "/dev/stdin", "/dev/random", "/proc/self/mem", "/proc/1/root", "pipe", "pipe.npy", "zero.npy", "zero.png", "loop",
+    "socket", "~", "~nobody", "~nobody/x", "~no-such-user/x", "~/x", "a" * 300, "a" * 255, "a/" * 3000, "中文/图.png",
+    "new.png", "new.npy", "new.webp", "new.gif", "new.npz", "new.txt", "new", "\n", "new\nline.png", "back\\slash.png",
+    "closed", "closed/x", "closed/x.png", "readonly", "readonly/x.npy", "../data/set.npz", "../data/pictures",
+    "../data/latents.npy", "new.PNG", ".png", "a.png/b.png", "own.txt/x.png", "/root/x", "/new.png", "../../out.png",
+    "con", "new.png ",
 )  # fmt: skip
 BYTES = (b"\xff", b"caf\xe9.png", b"\xff\xfe.npy", b"../data/\xe9", b"run\xff", b"\xed\xa0\x80.webp")
 """Names that are no UTF-8, as the shell passes them on."""
@@ -163,7 +165,9 @@ def attempts(there: World, seed: int, numbers: Iterable[int]) -> Iterator[Attemp
         odd_places(there)
         line = [*name.split(), *words]
         attempt = Attempt("words", number, name, f"{name}: {', '.join(changed)}", line)
-        done = world.attack(there, attempt, there.setting(seconds=SECONDS.get(name, 25.0)), (*WRITTEN, *told_to_write(name, line)))
+        done = world.attack(
+            there, attempt, there.setting(seconds=SECONDS.get(name, 25.0)), (*WRITTEN, *told_to_write(name, line))
+        )
         yield long_work(there, done, changed)
 
 

@@ -1,8 +1,8 @@
 """A small world to attack in: run folders made once, copied for every attempt beside files that are none of ours.
 
-    ROOT/base/    a finished run, an interrupted one, a group of two, a smoke lab, data and latents; made once
-    ROOT/try/     what an attempt sees, always at the same path: work/ (where it runs), people/ (somebody's own files),
-                  home/ (the user's and the program's)
+`base/` holds a finished run, an interrupted one, a group of two, a smoke lab, data and latents, and is made once.
+`try/` is what an attempt sees, always at the same path: work/ (where it runs), people/ (somebody's own files), home/
+(the user's and the program's).
 """
 
 from __future__ import annotations
@@ -142,8 +142,13 @@ def write(path: Path, content: bytes) -> None:
 
 
 def attack(
-    world: World, attempt: Attempt, setting: process.Setting, allowed: Iterable[str], kept: Iterable[str] = (),
-    *, heard: bool = True,
+    world: World,
+    attempt: Attempt,
+    setting: process.Setting,
+    allowed: Iterable[str],
+    kept: Iterable[str] = (),
+    *,
+    heard: bool = True,
 ) -> Attempt:
     """Run an attempt, judge its ending, and compare everything around before and after."""
     before = manifest.manifest(world.place)
