@@ -11,7 +11,7 @@ from typing import Any
 ALLOWED_CODES = (0, 1, 2)
 SIGNALLED_CODES = (130, 143)
 IN_WORDS = re.compile(
-    r"^ganatomy: .*\w|Parsing error|Missing subcommand|Required options|^Unrecognized|╭─", re.MULTILINE
+    r"^ganatomy: \s*.*\w|Parsing error|Missing subcommand|Required options|^Unrecognized|╭─", re.MULTILINE
 )
 FAULTHANDLER = re.compile(r"(Current thread|Thread|Stack|Fatal)[^\n]*most recent call first")
 EXCEPTION = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt|Warning|Timeout|Exit)\b.*$", re.MULTILINE)

@@ -16,7 +16,6 @@ import pkgutil
 import resource
 import signal
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -27,6 +26,9 @@ from typing import NoReturn
 from .outcome import Ending
 
 NOBODY = 65534
+OTHERS = 10
+Strike = Callable[[int, float], None]
+"""Called with the process and its seconds while it runs."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Setting:
     uid: int | None = None
     """User to become; None: stay (there is nobody else to become where we are not root)."""
     seconds: float = 60.0
+    """Most CPU time; `OTHERS` times as long by the clock, for there may be other work on the machine."""
     idle_seconds: float = 6.0
     """So long without using the CPU means that it hangs."""
     memory_bytes: int = 2 * 2**30
@@ -83,7 +86,7 @@ def load() -> None:
     gc.freeze()
 
 
-def run(words: list[str], setting: Setting, meanwhile: Callable[[int, float], None] | None = None) -> Ending:
+def run(words: list[str], setting: Setting, meanwhile: Strike | None = None) -> Ending:
     """Run `ganatomy WORDS` in a forked child and return how it ended.
 
     `meanwhile(pid, seconds)` is called about every 2 ms while it runs, for instance to kill it.
@@ -91,42 +94,56 @@ def run(words: list[str], setting: Setting, meanwhile: Callable[[int, float], No
     load()
     sys.stdout.flush()
     sys.stderr.flush()
-    with tempfile.TemporaryDirectory(prefix="attack-io-") as scratch:
-        files = [Path(scratch) / name for name in ("out", "err", "trace")]
-        handles = [os.open(path, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o666) for path in files]
-        start = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            _be_child(words, setting, handles)
-        for handle in handles:
-            os.close(handle)
-        status, usage, hung = _wait(pid, setting, start, meanwhile)
-        seconds = time.monotonic() - start
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)  # what it left running
-        out, err, trace = (path.read_bytes().decode("utf-8", "backslashreplace") for path in files)
+    pipes = [os.pipe() for _ in range(3)]  # not files: a limit on the size of files would hold for these too
+    start = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        _be_child(words, setting, [into for _, into in pipes])
+    told = [bytearray() for _ in pipes]
+    for from_, into in pipes:
+        os.close(into)
+        os.set_blocking(from_, False)
+
+    def listen() -> None:
+        for (from_, _), text in zip(pipes, told):
+            with contextlib.suppress(BlockingIOError):
+                while piece := os.read(from_, 1 << 16):
+                    text += piece
+
+    status, usage, hung = _wait(pid, setting, start, (listen, meanwhile))
+    seconds = time.monotonic() - start
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)  # what it left running
+    listen()
+    for from_, _ in pipes:
+        os.close(from_)
+    out, err, trace = (text.decode("utf-8", "backslashreplace") for text in told)
     code = None if hung else os.waitstatus_to_exitcode(status)
     return Ending(code, out, err, trace, seconds, usage.ru_maxrss / 1024)
 
 
 def _wait(
-    pid: int, setting: Setting, start: float, meanwhile: Callable[[int, float], None] | None
+    pid: int, setting: Setting, start: float, watching: tuple[Callable[[], None], Strike | None]
 ) -> tuple[int, resource.struct_rusage, bool]:
     """Wait for a child; one that hangs or takes too long tells its stack and is ended."""
-    busy_at, cpu, pause = start, -1, 0.002
+    listen, meanwhile = watching
+    busy_at, before, pause = start, -1.0, 0.002
     while True:
         found, status, usage = os.wait4(pid, os.WNOHANG)
         if found:
             return status, usage, False
+        listen()
         now = time.monotonic()
         if meanwhile is not None:
             meanwhile(pid, now - start)
-        used = _cpu_ticks(pid)
-        if used != cpu:
-            cpu, busy_at = used, now
-        if now - start > setting.seconds or now - busy_at > setting.idle_seconds:
+        used, working = _work_of(pid)
+        if working or used != before:
+            before, busy_at = used, now
+        too_long = used > setting.seconds or now - start > setting.seconds * OTHERS
+        if too_long or now - busy_at > setting.idle_seconds:
             os.kill(pid, signal.SIGUSR1)  # faulthandler writes where it is
             time.sleep(0.2)
+            listen()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
             _, status, usage = os.wait4(pid, 0)
@@ -135,14 +152,15 @@ def _wait(
         pause = 0.002 if meanwhile is not None else min(pause * 1.2, 0.05)
 
 
-def _cpu_ticks(pid: int) -> int:
-    """Return what changes while a process or one of its children works."""
+def _work_of(pid: int) -> tuple[float, bool]:
+    """Return the CPU seconds of a process and its children so far, and whether one of them is at work."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-        working = stat[0] in "RD"
-        return int(stat[11]) + int(stat[12]) + sum(_cpu_ticks(int(c)) for c in children) + working * time.monotonic_ns()
-    return 0
+        inner = [_work_of(int(child)) for child in children]
+        used = sum(map(int, stat[11:15])) / os.sysconf("SC_CLK_TCK") + sum(seconds for seconds, _ in inner)
+        return used, stat[0] in "RD" or any(working for _, working in inner)
+    return 0.0, False
 
 
 def _be_child(words: list[str], setting: Setting, handles: list[int]) -> NoReturn:
@@ -202,8 +220,9 @@ def _confine(setting: Setting) -> None:
 
 def _call(words: list[str], setting: Setting, trace: io.TextIOWrapper) -> int:
     """Call the command line and return its exit code, as the interpreter would."""
-    from ganatomy import cli
+    from ganatomy import cli, console
 
+    console._IMPORTED = time.monotonic()  # a budget counts from the start of the process
     sys.argv = ["ganatomy", *words]
     try:
         if setting.before is not None:
