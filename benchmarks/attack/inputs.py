@@ -148,7 +148,7 @@ def _arrays(folder: Path, draw: random.Random) -> tuple[Path, Path]:
 
 def _latents(folder: Path, draw: random.Random) -> tuple[Path, Path]:
     """A file of latents: a type, shape, order, version or names that may not fit."""
-    shape = draw.choice(((4, 6), (4, 6), (4, 6), (4, 6), (4, 6), (1, 6), (4, 7), (0, 6), (6,), (), (4, 6, 1), (100_000, 6)))
+    shape = draw.choice((*[(4, 6)] * 5, (1, 6), (4, 7), (0, 6), (6,), (), (4, 6, 1), (100_000, 6)))
     values = np.random.default_rng(0).standard_normal(shape) * draw.choice((1, 1, 1, 1, 1e30, 1e300, np.nan))
     with np.errstate(all="ignore"):
         array = np.asarray(values).astype(draw.choice(("f4", "f4", "f8", "f8", "f2", "i4", ">f4", "c16", "?", "U2")))

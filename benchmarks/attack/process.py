@@ -171,6 +171,7 @@ def _be_child(words: list[str], setting: Setting, handles: list[int]) -> NoRetur
         trace = os.fdopen(os.dup(handles[2]), "w", encoding="utf-8", errors="backslashreplace")
         _redirect(setting, handles)
         _confine(setting)
+        faulthandler.disable()  # of whoever started this
         faulthandler.register(signal.SIGUSR1, file=trace, all_threads=False)
         code = _call(words, setting, trace)
         trace.flush()

@@ -28,8 +28,9 @@ LISTS = (
 TEXTS = (
     "", " ", "-", "--", "\t", "\n", "two\nlines", "\x1b[31mred", "a" * 300, "x" * 100_000, "中文名", "é\u0301",
     "\u202e", "\U0001f600", "../..", "a/b", "C:\\x", "<script>alert(1)</script>", "[x](javascript:alert(1))",
-    "| a | b |", "None", "%s%n", "{0.__class__}", "$(id)", "gan", "en", "zh", "EN", "cpu", "cuda", "auto", "random-v1", "0", "true",
-    "10x10", "0x0", "8x8", "100000x100000", "1e9h", "-5min", "1s", "99999999h", "0s", "random", "@file", "*", "?",
+    "| a | b |", "None", "%s%n", "{0.__class__}", "$(id)", "gan", "en", "zh", "EN", "cpu", "cuda", "auto",
+    "random-v1", "0", "true", "10x10", "0x0", "8x8", "100000x100000", "1e9h", "-5min", "1s", "99999999h", "0s",
+    "random", "@file", "*", "?",
 )  # fmt: skip
 PATHS = (
     "", " ", ".", "..", "-", "--", "/", "run", "./run/", "run/../run", "run/config.json", "stopped", "group", "lab",
