@@ -1,6 +1,6 @@
 """Files damaged at random, read in a process of its own with bounded memory: `python fuzz.py FIRST NUM FOLDER`.
 
-Case number N is a pure function of N, so a failure is repeated with `python fuzz.py N 1 FOLDER`.
+Case number N is a pure function of N, so a failure is repeated with `python fuzz.py N 1 FOLDER`; `--each` lists all.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script, it finds pictures.py too
 from ganatomy.datasets import decode as decoding
@@ -28,8 +29,10 @@ from ganatomy.datasets.inspection import inspect
 from ganatomy.datasets.sources import read_idx
 from ganatomy.datasets.wording import printable
 from ganatomy.errors import GanatomyError
+from ganatomy.latent.codes import read_latents
 from pictures import KINDS, drawn, png
 
+Z_DIM = 6
 MEMORY_BYTES = 2**30
 """How much a case may add to the address space."""
 MAX_PIXELS = 2_000_000
@@ -81,8 +84,23 @@ def array_files() -> dict[str, bytes]:
     return files
 
 
+@functools.cache
+def latent_files() -> dict[str, bytes]:
+    values = np.random.default_rng(0).standard_normal((5, Z_DIM))
+    files = {}
+    for name, array in (("floats.npy", values), ("fortran.npy", np.asfortranarray(values.astype(np.float32)))):
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        files[name] = buffer.getvalue()
+    for name, save in (("plain.npz", np.savez), ("packed.npz", np.savez_compressed)):
+        buffer = io.BytesIO()
+        save(buffer, z=values, other=values[:1])
+        files[name] = buffer.getvalue()
+    return files
+
+
 FAMILIES: dict[str, Callable[[], dict[str, bytes]]] = {
-    "idx": idx_files, "picture": picture_files, "zip": zip_files, "array": array_files,
+    "idx": idx_files, "picture": picture_files, "zip": zip_files, "array": array_files, "latents": latent_files,
 }  # fmt: skip
 
 
@@ -154,6 +172,10 @@ def read(family: str, path: Path) -> None:
         assert picture.pixels.dtype == np.uint8
         assert picture.pixels.ndim == 2 or picture.pixels.shape[2:] == (3,)
         assert 0 < picture.pixels.size <= 3 * MAX_PIXELS
+    elif family == "latents":
+        z = read_latents(path, Z_DIM)
+        assert z.shape[1] == Z_DIM
+        assert torch.isfinite(z).all()
     else:
         *_, (dataset, findings) = read_path(path, Fitting((8, 8)))
         assert dataset.img_shape[1:] == (8, 8)
@@ -189,8 +211,8 @@ def bound_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def main(first: int, num: int, folder: Path) -> None:
-    """Run cases and print their outcomes as JSON: {family: {outcome: number}}, and the bad ones by number."""
+def main(first: int, num: int, folder: Path, each: bool = False) -> None:
+    """Run cases and print their outcomes as JSON: {family: {outcome: number}}, the bad ones by number, or each."""
     decoding.MAX_PIXELS = MAX_PIXELS
     warm = folder / "warm.png"
     warm.write_bytes(png(drawn((8, 8), 0)))
@@ -198,6 +220,7 @@ def main(first: int, num: int, folder: Path) -> None:
     bound_memory()
     counts: dict[str, Counter[str]] = {family: Counter() for family in FAMILIES}
     bad: dict[int, str] = {}
+    all_: list[tuple[int, str, str, str]] = []
     for number in range(first, first + num):
         family, name, data = case(number)
         path = folder / name
@@ -207,11 +230,12 @@ def main(first: int, num: int, folder: Path) -> None:
         result = outcome(lambda family=family, path=path: read(family, path))
         faulthandler.cancel_dump_traceback_later()
         counts[family][result.split(":")[0]] += 1
+        all_.append((number, family, name, result))
         if result not in ("read", "refused"):
             bad[number] = result
         path.unlink(missing_ok=True)
-    print(json.dumps({"counts": counts, "bad": bad}))
+    print(json.dumps({"counts": counts, "bad": bad, **({"each": all_} if each else {})}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), "--each" in sys.argv)
