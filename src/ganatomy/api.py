@@ -24,6 +24,7 @@ from .config import DataOptions, Overrides
 from .errors import ConfigError, unknown
 from .shared import DATA_OPTIONS
 from .shared import command as _command
+from .shared import keep_apart as _keep_apart
 from .shared import of_run as _of_run
 from .shared import open_data as _open
 
@@ -126,6 +127,7 @@ def lab(
     dataset = _open(data, options)
     plan = planning.make_plan(budget=budget, seed=seed, dims=dims, dataset=dataset, say=console.say)
     folder = Path(out or Path("runs") / f"lab-{files.plain_name(dataset.name)}-{budget}-s{seed}")
+    _keep_apart(folder, dataset)
     planning.check_folder(folder)
     place.check(files.make_folder(folder))
     with files.one_writer(folder), console.stoppable(f"Start it again with `{_command()}`: it continues.") as stop:

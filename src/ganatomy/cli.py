@@ -139,7 +139,7 @@ def _run(words: list[str]) -> None:
         _check_verb(words, list(verbs), f"word after {group!r}")
     else:
         _check_verb(words, list(verbs))
-    tyro.extras.subcommand_cli_from_dict(
+    result = tyro.extras.subcommand_cli_from_dict(
         verbs,
         prog=prog,
         description=description,
@@ -147,6 +147,9 @@ def _run(words: list[str]) -> None:
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff),
         registry=registry,
     )
+    code = getattr(result, "exit_code", 0)  # a verdict that scripts must see: of `data inspect`
+    if code:
+        sys.exit(code)
 
 
 def main(args: list[str] | None = None) -> NoReturn:

@@ -51,17 +51,17 @@ def data_inspect(
 ) -> dict[str, Any]:
     """Look at own pictures before any training: what was found, what will be done, which files are refused and why.
 
+    Where nothing can be trained on as it is, the record's `problem` says why, and the command line returns 2.
+
     Args:
         path: Folder, .zip, .npz or .npy.
         out: PNG file for the picture of what will be trained on; unset: inspect-<name>.png.
     """
     from . import images
-    from .datasets import inspection, opening
+    from .datasets import inspection, layout, opening
 
     source = _existing(path)
-    picture = Path(out) if out is not None else Path(f"inspect-{files.plain_name(source.stem)}.png")
-    if picture.suffix.lower() != ".png":
-        raise ConfigError(f"--out {picture} does not end in .png; give a file such as inspect.png.")
+    picture = _place_of_picture(out, source)
     fitting = opening.fitting_of(shape)
     found = console.show(inspection.inspect(source, fitting), f"read {source.name}")
     assert found is not None
@@ -69,9 +69,35 @@ def data_inspect(
     sheet = found.picture()
     if sheet is not None:
         files.make_folder(picture.parent)
-        images.save_png(picture, sheet)
+        images.save_png(picture, sheet, mark=layout.INSPECTION_MARK)
         console.say(f"picture: {picture}")
-    return {**found.findings.to_dict(), "problem": found.problem}
+    return Inspected({**found.findings.to_dict(), "problem": found.problem})
+
+
+class Inspected(dict[str, Any]):
+    """What an inspection found, as in `data.json` of a run, and `problem`: what would stop a training, or None."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line returns: 2 where nothing can be trained on as it is."""
+        return 2 if self["problem"] else 0
+
+
+def _place_of_picture(out: Path | None, source: Path) -> Path:
+    """Return where the picture of an inspection goes: never into the data, of which it would become a part."""
+    root = source.resolve()
+    picture = Path(out) if out is not None else Path(f"inspect-{files.plain_name(root.stem)}.png")
+    if picture.suffix.lower() != ".png":
+        raise ConfigError(f"--out {picture} does not end in .png; give a file such as inspect.png.")
+    if not source.is_dir() or not picture.resolve().is_relative_to(root):
+        return picture
+    if out is not None:
+        raise ConfigError(
+            f"--out {picture} lies inside {source}, where it would become one of the pictures; give a place outside."
+        )
+    beside = root.parent / picture.name
+    console.say(f"the current folder belongs to the data, so the picture is written beside them: {beside}")
+    return beside
 
 
 def data_import(path: str | PathLike[str], /, *, name: str | None = None) -> dict[str, Any]:

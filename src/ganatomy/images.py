@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from . import files
@@ -57,16 +58,18 @@ def grid(img_u8: Tensor, num_columns: int, gap_px: int = 0, background: int = 25
     return sheet[:, :, 0] if channels == 1 else sheet
 
 
-def png_bytes(pixels: np.ndarray) -> bytes:
-    """Encode uint8 [H, W] (grey) or [H, W, 3] (RGB) as PNG, without metadata."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
+def png_bytes(pixels: np.ndarray, mark: str = "") -> bytes:
+    """Encode uint8 [H, W] (grey) or [H, W, 3] (RGB) as PNG, without metadata but a mark that says what it is."""
+    buffer, info = io.BytesIO(), PngInfo()
+    if mark:
+        info.add_text("Software", mark)
+    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True, pnginfo=info)
     return buffer.getvalue()
 
 
-def save_png(path: Path, pixels: np.ndarray) -> None:
-    """Write uint8 [H, W] or [H, W, 3] as a PNG file, whole or not at all."""
-    files.write_bytes(path, png_bytes(pixels))
+def save_png(path: Path, pixels: np.ndarray, mark: str = "") -> None:
+    """Write uint8 [H, W] or [H, W, 3] as a PNG file, whole or not at all, perhaps with a mark that says what it is."""
+    files.write_bytes(path, png_bytes(pixels, mark))
 
 
 def read_png(path: Path, shape: tuple[int, int] | None = None) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import console
 from .config import DataOptions
+from .errors import ConfigError
 
 if TYPE_CHECKING:
     from .datasets.store import Dataset
@@ -24,6 +25,16 @@ def open_data(data: str | None, options: DataOptions) -> Dataset:
     asked: dict[str, Any] = dict(options)
     given: Any = {name: asked[name] for name in DATA_OPTIONS if asked.get(name) is not None}
     return opening.open_data(data, given, opening.Caller(console.say, console.show, console.download_lines()))
+
+
+def keep_apart(folder: Path, dataset: Dataset) -> None:
+    """Refuse an output folder inside the data, where the pictures of a run would become a part of them."""
+    source = Path(dataset.origin.path) if dataset.origin.path else None
+    if source is not None and source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
+        raise ConfigError(
+            f"{folder} lies inside the data {source}, and its pictures would become a part of them; give --out FOLDER "
+            "outside."
+        )
 
 
 def of_run(run: Run, data_dir: Path | None) -> Dataset:

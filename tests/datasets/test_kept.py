@@ -234,6 +234,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_no_error(tmp_path, cache, mo
     folder = filled(tmp_path / "set")
     *_, (plain, _) = read_path(folder, PLAIN)
     if why == "full":
+
         def full(*words):
             raise OSError(28, "No space left on device")
 
@@ -247,6 +248,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_no_error(tmp_path, cache, mo
         cache.parent.mkdir()
         cache.symlink_to(tmp_path / "elsewhere")
     else:
+
         def homeless():
             raise RuntimeError("no home")
 

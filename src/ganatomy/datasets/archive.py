@@ -98,6 +98,8 @@ class Archive:
             _check_caps(path, infos)
             self.members = _check_names(path, infos)
             """Every file (not folder) of the archive."""
+            self.empty_folders = _empty_folders(path, infos, self.members)
+            """Parts of the folders that the archive names and that hold nothing."""
             _check_overlap(path, infos, self._zip.start_dir)
             on_failure.pop_all()
 
@@ -208,6 +210,12 @@ def _check_names(path: Path, infos: list[zipfile.ZipInfo]) -> list[Member]:
         seen[key] = printable(name)
         members.append(Member(parts, info))
     return members
+
+
+def _empty_folders(path: Path, infos: list[zipfile.ZipInfo], members: list[Member]) -> list[tuple[str, ...]]:
+    folders = {_parts(path, name, info) for info, name in zip(infos, _names(infos)) if name.endswith(("/", "\\"))}
+    filled = {parts[:num] for parts in (*folders, *(member.parts for member in members)) for num in range(len(parts))}
+    return sorted(folders - filled)
 
 
 def _names(infos: list[zipfile.ZipInfo]) -> list[str]:

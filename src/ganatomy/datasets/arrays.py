@@ -34,6 +34,8 @@ CLASS_KEY = "class_names"
 MAX_LABEL_BYTES = 2**28
 LARGE_BYTES = 2**30
 """Arrays above this size may not expand like a zip bomb; smaller ones may be blank."""
+SLACK = 0.06
+"""How far beyond [0, 1] or [-1, 1] numbers may be that were rounded or sharpened; more is another unit."""
 CHUNK = 1024
 PROGRESS_EVERY = 64
 
@@ -208,12 +210,34 @@ def _to_u8(parts: list[_Part], path: Path) -> None:
     if not all(map(math.isfinite, floats)) or low < -1 or high > 1:
         raise DataError(
             f"{path} holds floats from {low:g} to {high:g}; allowed are [0, 1], [-1, 1], or whole numbers in [0, 255]. "
-            "Scale them, for instance with np.uint8(np.rint(images))."
+            f"{_advice(low, high)}"
         )
     for part in parts:
         if part.images.dtype != np.uint8:
             part.note, factor, shift = _scaling(part, low < 0, path)
             part.images = _scaled(part.images, factor, shift)
+
+
+def _advice(low: float, high: float) -> str:
+    """Return what to do about numbers from `low` to `high`; advice for one range would make another one black."""
+    if not math.isfinite(low) or not math.isfinite(high):
+        return (
+            "Some are no finite numbers: find out where they come from, or leave those pictures out, for instance with "
+            "images[np.isfinite(images).all(axis=tuple(range(1, images.ndim)))]."
+        )
+    if low >= -SLACK and high <= 1 + SLACK:
+        return "They are in [0, 1] but for a little: cut that off with np.clip(images, 0, 1)."
+    if low >= -1 - SLACK and high <= 1 + SLACK:
+        return "They are in [-1, 1] but for a little: cut that off with np.clip(images, -1, 1)."
+    if low >= 0 and 16 <= high <= 255.5:
+        return "They seem to be levels of 255: np.uint8(np.rint(images.clip(0, 255)))."
+    if low >= 0 and 4096 < high <= 65535:
+        return "They seem to have 16 bits: np.uint8(np.rint(images / 257.0))."
+    return (
+        "They seem to be normalised by a mean and a standard deviation, or of another unit. Undo that (images * sd + "
+        "mean, with the numbers that were used, gives [0, 1]), or bring the whole range to [0, 1] with "
+        "(images - images.min()) / np.ptp(images)."
+    )
 
 
 def _scaling(part: _Part, is_signed: bool, path: Path) -> tuple[str, float, float]:
@@ -226,7 +250,8 @@ def _scaling(part: _Part, is_signed: bool, path: Path) -> tuple[str, float, floa
     least, most = _bounds(part.images)
     if least < 0 or most > 255:
         raise DataError(
-            f"{path}: {part.key} holds whole numbers from {least:g} to {most:g}; allowed are 0 to 255. Scale them."
+            f"{path}: {part.key} holds whole numbers from {least:g} to {most:g}; allowed are 0 to 255. "
+            f"{_advice(least, most)}"
         )
     return "from_integers", 1.0, 0.0
 

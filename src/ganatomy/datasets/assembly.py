@@ -87,9 +87,7 @@ def assemble(survey: Survey) -> tuple[Dataset, Findings]:
         images = {split: np.empty(part.shape, np.uint8) for split, part in decided.parts.items()}
     except MemoryError as error:
         raise DataError(f"the pictures of {survey.path} do not fit into memory; give a smaller --size.") from error
-    target = {
-        index: (split, row) for split, part in decided.parts.items() for row, index in enumerate(part.indices)
-    }
+    target = {index: (split, row) for split, part in decided.parts.items() for row, index in enumerate(part.indices)}
     for index, picture in enumerate(survey.pictures):  # as they were read, so that their memory is free block by block
         split, row = target[index]
         images[split][row] = decided.parts[split].row(index)

@@ -13,7 +13,7 @@ from . import draw
 from .draw import MIN_PER_SPLIT, TEST_SHARE
 from .duplicates import Twin, find_twins
 from .fitting import MAX_SIDE_PX, MIN_SIDE_PX, is_trainable, size_words
-from .layout import Split, natural_key
+from .layout import EMPTY_FOLDER, Split, natural_key
 from .store import num_held_out
 from .survey import MAX_KEPT_BYTES, Survey, size_list
 from .wording import some
@@ -22,6 +22,8 @@ LARGE_PX = 128
 """Longest side of a size that is suggested as it was found."""
 SUGGESTED_PX = 64
 """Longest side to which larger sizes are brought in a suggestion."""
+MIN_RANGE = 26
+"""Levels that all pictures together must use at least: a tenth of 256."""
 SPLIT_PURPOSE = "split-of-own-pictures"
 
 
@@ -30,7 +32,7 @@ class Decision:
     """One thing that was decided about the pictures."""
 
     id: str
-    """size, fit, channels or split; where there is something to tell, classes and twins."""
+    """size, fit, channels or split; where there is something to tell, range, classes and twins."""
     value: str | int
     reason: str
     """Why, in plain English."""
@@ -69,7 +71,7 @@ def choose(survey: Survey) -> Choices:
     across = draw.num_across(train, test, family)
     decisions = (
         _size(survey, suggestion), _fit(survey), Decision("channels", channels, channels_why), split,
-        *_classes(survey, train, test), *_twins(split, len(twins), across),
+        *_range(survey), *_classes(survey, train, test), *_twins(split, len(twins), across),
     )  # fmt: skip
     problem = _problem(survey, train, test) or _size_problem(survey, suggestion)
     if problem is None and size is not None and len(survey.pictures) * size[0] * size[1] * channels > MAX_KEPT_BYTES:
@@ -148,10 +150,29 @@ def _split(survey: Survey, family: list[int]) -> tuple[list[int], list[int], Dec
     return train, test, Decision("split", "drawn", reason)
 
 
+def _range(survey: Survey) -> list[Decision]:
+    """Say that all pictures together use few of the 256 levels, as after a wrong scaling; nothing where they do not."""
+    least, most = survey.least, survey.most
+    if not survey.pictures or most - least >= MIN_RANGE:
+        return []
+    look = "nearly black" if most < 128 else "nearly white" if least >= 128 else "nearly without contrast"
+    reason = (
+        f"no value is below {least} or above {most} of 255, so the pictures are {look}; were they scaled by mistake? "
+        "Whole numbers are taken as levels of 255"
+    )
+    return [Decision("range", f"{least} to {most}", reason)]
+
+
 def _classes(survey: Survey, train: list[int], test: list[int]) -> list[Decision]:
     """Say which classes are on one side only, whatever the rule was; nothing where all are on both."""
     names = {picture.class_name for picture in survey.pictures if picture.class_name is not None}
-    texts = []
+    unread = sorted(survey.listed_classes - names, key=natural_key)
+    texts = [f"no picture of {some(unread)} can be read"] if unread else []
+    empty = [file.name for file in survey.refused if file.reason == EMPTY_FOLDER]
+    if empty and not names:
+        texts.append(
+            f"there are none: only one folder holds pictures, {some(empty)} {'is' if len(empty) == 1 else 'are'} empty"
+        )
     for indices, what in ((test, "test on"), (train, "train on")):
         without = sorted(names - {survey.pictures[index].class_name for index in indices}, key=natural_key)
         if without:

@@ -65,6 +65,8 @@ _OTHERS = (
     (b"\0\0\0\x0cjxl ", "a JPEG XL picture"), (b"\0\0\0\x0cjp  ", "a JPEG 2000 picture"),
     (b"{", "a text file"), (b"\x1f\x8b", "a gzip file"),
 )  # fmt: skip
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_PNG_METADATA = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 _GREY_MODES = ("1", "L", "LA", "La")
 _COLOUR_MODES = ("P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV", "LAB")
 
@@ -96,7 +98,13 @@ def decode(source: bytes | BinaryIO) -> Picture:
         raise Refused(f"it is larger than the {MAX_FILE_BYTES >> 20} MB allowed")
     try:
         with _silent():
-            return _decode(data)
+            try:
+                return _decode(data)
+            except ValueError:  # Pillow's limits on what a PNG says of itself are no limits on its pixels
+                bare = _without_metadata(data)
+                if bare == data:
+                    raise
+                return _decode(bare)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused(f"{_announced(error)} pixels are more than the {MAX_PIXELS // 10**6} M pixels allowed") from error
     except UnidentifiedImageError as error:
@@ -178,6 +186,19 @@ def _decode(data: bytes) -> Picture:
         if _has_more_frames(img):
             notes.append("first_frame")
     return Picture(np.ascontiguousarray(pixels, dtype=np.uint8), found, mode, tuple(dict.fromkeys(notes)))
+
+
+def _without_metadata(data: bytes) -> bytes:
+    """Return a PNG without its texts and colour profile, which are not read; anything else, and damage, as it is."""
+    if not data.startswith(_PNG_MAGIC):
+        return data
+    kept, at = [_PNG_MAGIC], len(_PNG_MAGIC)
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] not in _PNG_METADATA:
+            kept.append(data[at : at + 12 + length])
+        at += 12 + length
+    return b"".join([*kept, data[at:]])
 
 
 def _check_size(width: int, height: int) -> None:

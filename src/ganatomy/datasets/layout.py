@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from ..errors import DataError
-from .decode import MAX_FILE_BYTES
+from .decode import MAX_FILE_BYTES, Refused
 from .wording import printable, some
 
 Split = Literal["train", "test"]
@@ -23,6 +23,9 @@ OTHER_PICTURE_SUFFIXES = (".heic", ".heif", ".avif", ".svg", ".psd", ".jp2", ".j
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
 """Folder names, in any case, that are splits where there is at least one of each kind and nothing else."""
+INSPECTION_MARK = "ganatomy data inspect"
+"""Stands in the head of the pictures that `data inspect` writes, so that they never become data."""
+EMPTY_FOLDER = "an empty folder, which makes no class"
 _JUNK = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin")
 
 
@@ -116,7 +119,17 @@ def _not_read(file: Found) -> str:
         return "not a picture" if ending else "not a picture: its name has no ending such as .png"
     if file.num_bytes > MAX_FILE_BYTES:
         return f"it is larger than the {MAX_FILE_BYTES >> 20} MB allowed"
+    if file.parts[-1].startswith("inspect-") and ending == ".png" and _is_inspection(file):
+        return "a picture that `ganatomy data inspect` made; remove it, or leave it here"
     return ""
+
+
+def _is_inspection(file: Found) -> bool:
+    try:
+        with file.open() as stream:
+            return INSPECTION_MARK.encode() in stream.read(200)
+    except (OSError, Refused):  # told when it is to be decoded
+        return False
 
 
 def _levels(pictures: list[Found], where: str) -> list[tuple[str | None, Split | None]]:

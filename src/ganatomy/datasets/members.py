@@ -12,7 +12,7 @@ from ..errors import DataError
 from .archive import Archive, Member
 from .catalog import known_cache_dir
 from .decode import MAX_FILE_BYTES
-from .layout import Found, RefusedFile, SourceFile, Split, arrange, is_junk
+from .layout import EMPTY_FOLDER, Found, RefusedFile, SourceFile, Split, arrange, is_junk
 from .wording import printable
 
 __all__ = ["RefusedFile", "SourceFile", "Split", "folder_files", "zip_files"]
@@ -51,7 +51,10 @@ def folder_files(path: Path) -> tuple[list[SourceFile], list[RefusedFile]]:
         try:
             entry = look(root, parts, place)
             if entry is None:
-                waiting += [((*parts, name), place / name) for name in os.listdir(place)]
+                inside = os.listdir(place)
+                waiting += [((*parts, name), place / name) for name in inside]
+                if all(is_junk((name,)) for name in inside):
+                    refused.append(RefusedFile(f"{printable('/'.join(parts))}/", EMPTY_FOLDER))
             else:
                 found.append(entry)
         except OSError as error:
@@ -111,6 +114,11 @@ def zip_files(path: Path) -> tuple[list[SourceFile], list[RefusedFile]]:
             refused.append(RefusedFile(member.name, reason))
         else:
             found.append(Found(member.parts, member.info.file_size, _member_opener(archive, member)))
+    refused += [
+        RefusedFile(f"{printable('/'.join(parts))}/", EMPTY_FOLDER)
+        for parts in archive.empty_folders
+        if not is_junk(parts)
+    ]
     return arrange(found, refused, str(path))
 
 

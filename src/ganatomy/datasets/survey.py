@@ -99,6 +99,10 @@ class Survey:
         self.conversions: dict[str, Tally] = {}
         self.class_names: tuple[str, ...] | None = None
         """Names of the labels where the data itself gives them; else the folders' names in natural order."""
+        self.least, self.most = 255, 0
+        """Least and greatest value of all pixels."""
+        self.listed_classes: set[str] = set()
+        """Classes of the files, whether or not they can be read."""
         self._expected: Counter[str | None] = Counter()
         self._seen: Counter[str | None] = Counter()
         self._slots: set[tuple[str | None, int]] = set()
@@ -118,6 +122,7 @@ class Survey:
 
     def expect(self, class_names: Sequence[str | None]) -> None:
         """Tell the classes of the files to come, so that a contact sheet can be spread over them."""
+        self.listed_classes = {name for name in class_names if name is not None}
         self._expected = Counter(class_names)
         if len(self._expected) > SHEET_CLASSES:
             first = sorted((name for name in self._expected if name is not None), key=natural_key)[:SHEET_CLASSES]
@@ -128,10 +133,9 @@ class Survey:
         """Take in one decoded picture. Raises `DataError` where the memory allowed is exceeded."""
         pixels = picture.pixels
         height, width = pixels.shape[:2]
-        kept = Kept(
-            name, class_name, split, (height, width), pixels.ndim == 3, has_colour(pixels), fingerprint(pixels)
-        )
+        kept = Kept(name, class_name, split, (height, width), pixels.ndim == 3, has_colour(pixels), fingerprint(pixels))
         self.pictures.append(kept)
+        self.least, self.most = min(self.least, int(pixels.min())), max(self.most, int(pixels.max()))
         self.sizes[height, width] += 1
         self.modes[picture.format, picture.mode] += 1
         notes = [*picture.notes, *_fitting_notes(kept.size, self.fitting)]
