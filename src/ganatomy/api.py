@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
 from . import bounds, console, files
+from .border import verb
 from .config import DataOptions, Overrides
 from .errors import ConfigError, unknown
 from .shared import DATA_OPTIONS
 from .shared import command as _command
 from .shared import of_run as _of_run
 from .shared import open_data as _open
+from .shared import use_machine as _use_machine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,6 +95,7 @@ class DissectOptions(TypedDict, total=False):
     source, sigmas, joint."""
 
 
+@verb
 def lab(
     *,
     data: str | None = None,
@@ -128,7 +131,7 @@ def lab(
     planning.check_folder(folder)
     files.make_folder(folder)
     with files.one_writer(folder), console.stoppable(f"Start it again with `{_command()}`: it continues.") as stop:
-        planning.claim_folder(folder, plan)
+        plan = planning.claim_folder(folder, plan, console.say)
         planning.announce(plan, dataset, folder, console.say)
         stages.run_lab(plan, dataset, folder, show=console.show, say=console.say, should_stop=stop)
         record = stages.lab_record(plan, dataset, folder, command=_command(), lang=lang)
@@ -137,6 +140,7 @@ def lab(
     return folder
 
 
+@verb
 def train(
     preset: str | None = None,
     /,
@@ -182,6 +186,7 @@ def train(
     )  # fmt: skip
 
 
+@verb
 def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | None = None, out: Path) -> np.ndarray:
     """Write images of a run's generator; the same seed or latents give the same files. Returns uint8 [N, C, H, W].
 
@@ -208,6 +213,7 @@ def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | N
     needed = output.check_samples(path, num, shape)
     G = opened.generator()
     files.make_folder(path.parent)
+    _use_machine(opened.config)
     is_short = num <= output.block_nimg(shape)
     is_mapped = not is_short and output.ending(path, output.SAMPLE_ENDINGS) in (".npy", ".npz")
     kept: dict[int, Tensor] = {}
@@ -236,6 +242,7 @@ def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | N
     return torch.cat([torch.empty(0, *shape, dtype=torch.uint8), *(kept[start] for start in sorted(kept))]).numpy()
 
 
+@verb
 def measure(
     run: PathOrRun,
     /,
@@ -268,6 +275,7 @@ def measure(
     for name, value in (("num_sets", num_sets), ("seed", seed), ("k", k)):
         bounds.check(name, value)
     dataset = _of_run(runs[0], data_dir)
+    _use_machine(*(opened.config for opened in runs))
     records: list[dict[str, Any]] = []
     for opened in runs:
         work = stages.measure_run(opened, dataset, seed=seed, num_sets=num_sets, features=features, k=k)
@@ -284,6 +292,7 @@ def measure(
     return record
 
 
+@verb
 def dissect(
     run: PathOrRun,
     /,
@@ -326,12 +335,14 @@ def dissect(
     own, left_out = own_images.read_own(Path(images), opened.config.img_shape) if images else (None, ())
     for line in left_out:
         console.say(f"left out: {line}")
+    _use_machine(opened.config)
     work = stages.dissect_run(opened, _of_run(opened, data_dir), config, latents=z, own=own)
     record = console.show(work, f"dissect {opened.name}") or {}
     console.say(f"pictures and measures: {opened.folder / 'dissect'}")
     return record
 
 
+@verb
 def report(
     paths: Sequence[PathOrRun], /, *, lang: Lang = "en", out: Path | None = None, **page: Unpack[PageOptions]
 ) -> Path:

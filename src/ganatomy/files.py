@@ -17,6 +17,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -78,7 +79,8 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 
 def temporary_beside(path: Path) -> Path:
     """Return the name under which this process writes a file until it is whole; what dead processes left is removed."""
-    stem = f".{os.fsencode(path.name)[:_MAX_NAME_BYTES].decode('utf-8', 'ignore')}"
+    name = os.fsencode(path.name)[:_MAX_NAME_BYTES]
+    stem = f".{name.decode(sys.getfilesystemencoding(), 'ignore')}"
     temporary = path.with_name(f"{stem}.{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
         _remove_dead(path.parent.glob(f"{glob.escape(stem)}.*.tmp"))
@@ -319,6 +321,14 @@ def run_name(folder: Path) -> str:
 def plain_name(name: str) -> str:
     """Return a name with everything but letters, digits, '_', '.' and '-' turned into '-', for folders."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "data"
+
+
+def short_name(name: str) -> str:
+    """Return a name that fits a file system with an ending to come: a long one is cut and told apart by its hash."""
+    data = os.fsencode(name)
+    if len(data) <= _MAX_NAME_BYTES:
+        return name
+    return f"{data[: _MAX_NAME_BYTES - 9].decode(sys.getfilesystemencoding(), 'ignore')}-{sha256(data)[:8]}"
 
 
 @contextmanager

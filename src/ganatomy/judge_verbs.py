@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import bounds, console, files
+from .border import verb
 from .errors import ConfigError, unknown
 from .reporting.words import LANGS, Lang
+from .shared import use_machine
 
 if TYPE_CHECKING:
     from .laboratory.groups import Found
 
 
+@verb
 def compare(
     paths: Sequence[str | PathLike[str]],
     /,
@@ -68,6 +71,7 @@ def compare(
     return page.html
 
 
+@verb
 def doctor(runs: Sequence[str | PathLike[str]] = (), /) -> dict[str, dict[str, str]]:
     """Say what is wrong with runs and what to try; without a run, what this machine has and would use, and why.
 
@@ -127,5 +131,6 @@ def _measure_missing(found: Found, *, seed: int, num_sets: int, data_dir: Path |
         _ = run.snapshot_nimg
     caller = opening.Caller(console.say, console.show, console.download_lines())
     dataset = opening.of_run(missing[0].config, Path(data_dir) if data_dir is not None else None, caller)
+    use_machine(*(run.config for run in missing))
     for run in missing:
         console.show(stages.measure_run(run, dataset, seed=seed, num_sets=num_sets), f"measure {run.name}")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import bounds, console, files
-from .shared import of_run
+from .border import verb
+from .shared import of_run, use_machine
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +25,7 @@ OTHER_HELD_MS = (1000, 1000)
 """How much longer the first and the last frame are shown: a loop has no end to look at."""
 
 
+@verb
 def walk(
     run: str | PathLike[str],
     /,
@@ -122,6 +124,7 @@ def _latents(opened: Run, config: WalkConfig, latents: Path | None, data_dir: Pa
     from .latent.lens import Lens
     from .metrics.features import features_for
 
+    use_machine(opened.config)
     z_dim, nimg = opened.config.z_dim, opened.snapshot_nimg
     where = f"{opened.name} at {nimg:,} training images"
     if config.kind == "classes":

@@ -31,7 +31,7 @@ from ..metrics.reference import Reference
 from ..metrics.watch import Watch
 from ..models import registry
 from ..progress import Progress
-from ..training import session
+from ..training import engine, session
 from ..training.run import Run, create_run, open_run
 from .claims import decide_claims
 from .evidence import load_evidence
@@ -60,7 +60,7 @@ def measure_run(
     nimg, z_dim = run.snapshot_nimg, run.config.z_dim
     network = features_for(dataset) if features is None else features_named(features, dataset)
     suffix = file_suffix(dataset, network)
-    G = run.generator(run.config.device)
+    G = run.generator(engine.as_possible_here(run.config).device)
     sizes: evaluate.Sizes = {"num_sets": num_sets, "near": near, "memory": memory, "k": k}
     for record in evaluate.measure(G, z_dim, dataset, network, seed=seed, **sizes):
         if isinstance(record, Progress):
@@ -133,7 +133,7 @@ def subject_of(run: Run, dataset: Dataset, num_real: int = NUM_REAL) -> Subject:
     features = features_for(dataset)
     reference = Reference(dataset, features, num_real)
     real = RealImages(evaluate.real_moments(dataset, features, "test"), reference.features, reference.radii)
-    device_name = run.config.device
+    device_name = engine.as_possible_here(run.config).device
     lens = Lens(run.generator(device_name), features, real, run.discriminator(device_name))
     return Subject(run.name, run.snapshot_nimg, run.config.z_dim, lens, dataset)
 
@@ -148,6 +148,7 @@ def run_lab(
     should_stop: Callable[[], bool],
 ) -> None:
     """Do every stage that is not done yet for both presets. The caller holds the folder's lock."""
+    say = _once(say)
     for preset in PRESETS:
         name = plan.run_name(preset)
         run_folder = folder / "runs" / name
@@ -155,7 +156,9 @@ def run_lab(
             run = open_run(run_folder)
         else:
             command = _train_command(plan, preset, dataset)
-            run = create_run(run_folder, plan.train_config(preset, dataset), command, dataset.describe())
+            config = engine.as_possible_here(plan.train_config(preset, dataset), say)
+            run = create_run(run_folder, config, command, dataset.describe())
+        engine.as_possible_here(run.config, say)
         if not run.is_finished:
             watch = Watch(run, dataset, say)
             training = session.run_training(run, dataset, say=say, should_stop=should_stop, watch=watch)
@@ -170,6 +173,18 @@ def run_lab(
             num_real = min(NUM_REAL, plan.sizes.near[1])
             dissecting = dissect_run(run, dataset, dissect_config(plan), num_real)
             _timed(run, "dissect", show, stoppable(dissecting, should_stop))
+
+
+def _once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that says every line once: what is true of both trainings need not be said twice."""
+    said: set[str] = set()
+
+    def say_once(message: str) -> None:
+        if message not in said:
+            said.add(message)
+            say(message)
+
+    return say_once
 
 
 def stoppable(work: Iterator[Any], should_stop: Callable[[], bool]) -> Iterator[Any]:

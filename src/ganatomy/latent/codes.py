@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import bounds, rng
+from .. import bounds, paths, rng
 from ..errors import ConfigError, DataError, unknown
 
 Pick = Literal["random", "top"]
@@ -163,6 +163,8 @@ def read_latents(path: Path, z_dim: int) -> Tensor:
     path = Path(path)
     if path.suffix.lower() not in (".npy", ".npz"):
         raise ConfigError(f"{path} is not a file of latents: its name must end in .npy or .npz.")
+    if paths.exists(path) and not paths.is_file(path):  # opening a pipe would wait for ever
+        raise DataError(f"{path} cannot be read as latents: it is no plain file. Write it with numpy.save.")
     try:
         if path.suffix.lower() == ".npz":
             array = _read_npz(path, z_dim)

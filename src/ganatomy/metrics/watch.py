@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from .. import files
 from ..datasets.store import Dataset
-from ..errors import RunError
+from ..errors import RunError, StorageError
 from ..training.loop import Hook
 from ..training.run import Run
 from ..training.runlog import PANEL, STATS
@@ -40,9 +41,10 @@ def record_of(run: Run) -> health.Record:
 
 
 def judge_run(run: Run) -> list[health.Verdict]:
-    """Judge a run by what lies in its folder; writes health.json and returns the verdicts."""
+    """Judge a run by what lies in its folder; returns the verdicts, and writes health.json where it may be written."""
     verdicts = health.judge(record_of(run))
-    _write(run, verdicts)
+    with contextlib.suppress(StorageError):  # a run of somebody else, or on a read-only disk, is judged all the same
+        _write(run, verdicts)
     return verdicts
 
 

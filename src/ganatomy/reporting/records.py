@@ -15,6 +15,7 @@ from .. import config as configuration
 from .. import files
 from ..config import TrainConfig
 from ..errors import ConfigError, RunError
+from ..paths import exists
 from .data_record import DataRecord, data_record
 from .escapes import anchor
 
@@ -212,7 +213,7 @@ def _optional(path: Path) -> dict[str, Any] | None:
 
 def read_run(folder: Path, lab: dict[str, Any] | None = None, data: dict[str, Any] | None = None) -> RunRecord:
     """Read one run folder, with its entry and the data of lab.json if it is in a lab; what is none is a `RunError`."""
-    if not (folder / "config.json").exists():
+    if not exists(folder / "config.json"):
         raise RunError(
             f"{folder} is neither a lab nor a run: it has no lab.json and no config.json. "
             "Give the folder of a lab, or one or more run folders."
@@ -267,7 +268,7 @@ def read(paths: list[Path], out: Path | None = None) -> Records:
     """
     if not paths:
         raise RunError("no folder was given; give the folder of a lab, or one or more run folders.")
-    labs = [path for path in paths if (path / "lab.json").exists()]
+    labs = [path for path in paths if exists(path / "lab.json")]
     if labs and len(paths) > 1:
         raise RunError(f"{labs[0]} is a lab and stands alone; give it by itself, or the runs inside its runs/ folder.")
     if labs:
