@@ -230,12 +230,3 @@ def test_only_leftovers_of_dead_processes_are_cleared(tmp_path):
     (tmp_path / ".folder.99999999.tmp").mkdir()
     files.remove_unfinished(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == kept
-
-
-def test_names_that_are_too_long_are_cut_and_stay_different():
-    first, second = (files.short_name(f"directions-{'跑' * 82}{end}") for end in "ab")
-    assert first != second
-    for name in (first, second):
-        assert name.startswith("directions-跑")
-        assert len(name.encode()) <= 200
-    assert files.short_name("loss-gan-s0") == "loss-gan-s0"

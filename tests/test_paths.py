@@ -1,4 +1,4 @@
-"""Paths as people give them: homes that do not exist, names that are no text, names too long, places without a right."""
+"""Paths as people give them: homes that are not there, names that are no text or too long, places without a right."""
 
 import os
 import sys
@@ -78,7 +78,7 @@ def test_words_that_are_text():
 @pytest.mark.parametrize("word", ["run_\udcff", GBK, os.fsdecode("Jürgen".encode("latin-1")), "\ud83d"])
 def test_words_that_are_no_text(word):
     assert paths.as_text(word) is None
-    with pytest.raises(ConfigError, match="is no UTF-8 text.*Rename the folder") as caught:
+    with pytest.raises(ConfigError, match=r"is no UTF-8 text.*Rename the folder") as caught:
         paths.refuse_odd(word, "--out")
     str(caught.value).encode("utf-8")  # the message itself can be shown
 
@@ -91,3 +91,12 @@ def test_a_name_is_shown_by_its_bytes():
 def test_a_word_with_a_nul():
     with pytest.raises(ConfigError, match="holds a NUL character"):
         paths.refuse_odd("a\0b", "--out")
+
+
+def test_names_that_are_too_long_are_cut_and_stay_different():
+    first, second = (paths.short_name(f"directions-{'跑' * 82}{end}") for end in "ab")
+    assert first != second
+    for name in (first, second):
+        assert name.startswith("directions-跑")
+        assert len(name.encode()) <= 200
+    assert paths.short_name("loss-gan-s0") == "loss-gan-s0"

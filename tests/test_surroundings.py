@@ -91,9 +91,9 @@ def test_words_that_are_no_text_are_refused_before_any_work(ganatomy_here, run, 
 
 @ON_POSIX
 def test_python_verbs_look_at_their_words_too(run, tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match="--out .* is no UTF-8 text"):
+    with pytest.raises(ConfigError, match=r"--out .* is no UTF-8 text"):
         ga.sample(run, out=tmp_path / f"{BAD}.npy")
-    with pytest.raises(ConfigError, match="paths .* is no UTF-8 text"):
+    with pytest.raises(ConfigError, match=r"paths .* is no UTF-8 text"):
         ga.report([str(run), BAD])
     with pytest.raises(ConfigError, match="holds a NUL"):
         ga.sample(run, out="a\0b.npy")

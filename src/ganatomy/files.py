@@ -323,14 +323,6 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "data"
 
 
-def short_name(name: str) -> str:
-    """Return a name that fits a file system with an ending to come: a long one is cut and told apart by its hash."""
-    data = os.fsencode(name)
-    if len(data) <= _MAX_NAME_BYTES:
-        return name
-    return f"{data[: _MAX_NAME_BYTES - 9].decode(sys.getfilesystemencoding(), 'ignore')}-{sha256(data)[:8]}"
-
-
 @contextmanager
 def one_writer(folder: Path, part: str = "") -> Iterator[None]:
     """Hold a folder's lock: a second writer is refused; the system releases it when a process dies.

@@ -8,8 +8,10 @@ JSON reads back exactly, and the terminal shows the same.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
+import sys
 from pathlib import Path
 
 from .errors import AccessError, ConfigError
@@ -109,12 +111,21 @@ def _from_bytes(word: str) -> str | None:
         return None
 
 
+def short_name(name: str, most_bytes: int = 200) -> str:
+    """Return a name that fits a file system with an ending to come: a long one is cut and told apart by its hash."""
+    data = os.fsencode(name)
+    if len(data) <= most_bytes:
+        return name
+    start = data[: most_bytes - 9].decode(sys.getfilesystemencoding(), "ignore")
+    return f"{start}-{hashlib.sha256(data).hexdigest()[:8]}"
+
+
 def refuse_odd(word: str, what: str) -> None:
     """Raise a `ConfigError` for a word that no record could hold: no UTF-8, or with a NUL in it."""
     if as_text(word) is None:
         raise ConfigError(
-            f"{what} {shown(word)} is no UTF-8 text, so records and pages could not name it. Rename the folder or file (a "
-            "link with a plain name will do), or type the words anew in a UTF-8 terminal."
+            f"{what} {shown(word)} is no UTF-8 text, so records and pages could not name it. Rename the folder or file "
+            "(a link with a plain name will do), or type the words anew in a UTF-8 terminal."
         )
     if "\0" in word:
         raise ConfigError(f"{what} {word!r} holds a NUL character, which no path or name may have.")

@@ -15,7 +15,7 @@ from .. import config as configuration
 from .. import files
 from ..config import TrainConfig
 from ..errors import ConfigError, RunError
-from ..paths import exists
+from ..paths import exists, short_name
 from .data_record import DataRecord, data_record
 from .escapes import anchor
 
@@ -46,7 +46,7 @@ class RunRecord:
     @property
     def key(self) -> str:
         """The name for ids and names of files, see `escapes.anchor`."""
-        return anchor(self.name)
+        return short_name(anchor(self.name), 120)  # two of them, a word and an ending make a file's name
 
     @cached_property
     def stats(self) -> list[dict[str, Any]]:
