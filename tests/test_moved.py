@@ -97,7 +97,9 @@ def test_verbs_that_look_use_the_cpu_and_say_so_once(ganatomy_here, tmp_path, ti
     assert ga.sample(run, num=2, out=tmp_path / "y.npy").shape == (2, 1, 28, 28)
 
 
-def test_a_lab_goes_on_elsewhere_with_what_was_decided(tmp_path, tiny_dataset):
+def test_a_lab_goes_on_elsewhere_with_what_was_decided(tmp_path, tiny_dataset, monkeypatch):
+    monkeypatch.setattr(device, "matrix_rate", lambda on, dtype: 1.0)
+    monkeypatch.setattr(planning, "_seconds_of", lambda work: 1.0)
     made = planning.make_plan(budget="smoke", seed=3, dims=None, dataset=tiny_dataset, say=lambda message: None)
     there = dataclasses.replace(made, device="cuda", num_threads=12, precision="tf32", nimg={"gan": 99, "dcgan": 98})
     assert planning.claim_folder(tmp_path, there) == there
