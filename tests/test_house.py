@@ -29,7 +29,7 @@ GOLDEN = Path(__file__).parent / "golden"
 ROWS = (
     ("errors", "progress"),
     ("bounds",),
-    ("rng", "files", "device"),
+    ("rng", "files", "device", "paths"),
     ("images", "checked", "arrays"),
     ("output",),
     ("film",),
@@ -44,7 +44,7 @@ ROWS = (
     ("laboratory",),
     ("reporting",),
     ("console",),
-    ("shared",),
+    ("border", "shared"),
     ("train_verb",),
     ("api", "data_verbs", "judge_verbs", "walk_verb"),
     ("cli",),
@@ -53,8 +53,8 @@ ROWS = (
 """A module may import rows above its own, and its own package."""
 LEVEL = {room: level for level, row in enumerate(ROWS) for room in row}
 INSTANT = (
-    "errors", "progress", "bounds", "config", "presets", "console", "shared", "api", "data_verbs", "judge_verbs",
-    "walk_verb", "cli",
+    "errors", "progress", "bounds", "config", "presets", "paths", "console", "border", "shared", "api", "data_verbs",
+    "judge_verbs", "walk_verb", "cli",
 )  # fmt: skip
 """Modules that must not load torch, so that --help is instant (api does inside its functions)."""
 VERBS = ("lab", "train", "sample", "measure", "dissect", "walk", "compare", "doctor", "report")

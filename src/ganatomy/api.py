@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
 from . import bounds, console, files
+from .border import verb
 from .config import DataOptions, Overrides
 from .errors import ConfigError, unknown
 from .shared import DATA_OPTIONS
@@ -27,6 +28,7 @@ from .shared import command as _command
 from .shared import keep_apart as _keep_apart
 from .shared import of_run as _of_run
 from .shared import open_data as _open
+from .shared import use_machine as _use_machine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,6 +96,7 @@ class DissectOptions(TypedDict, total=False):
     source, sigmas, joint."""
 
 
+@verb
 def lab(
     *,
     data: str | None = None,
@@ -131,7 +134,7 @@ def lab(
     planning.check_folder(folder)
     place.check(files.make_folder(folder))
     with files.one_writer(folder), console.stoppable(f"Start it again with `{_command()}`: it continues.") as stop:
-        planning.claim_folder(folder, plan)
+        plan = planning.claim_folder(folder, plan, console.say)
         planning.announce(plan, dataset, folder, console.say)
         stages.run_lab(plan, dataset, folder, show=console.show, say=console.say, should_stop=stop)
         record = stages.lab_record(plan, dataset, folder, command=_command(), lang=lang)
@@ -140,6 +143,7 @@ def lab(
     return folder
 
 
+@verb
 def train(
     preset: str | None = None,
     /,
@@ -185,6 +189,7 @@ def train(
     )  # fmt: skip
 
 
+@verb
 def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | None = None, out: Path) -> np.ndarray:
     """Write images of a run's generator; the same seed or latents give the same files. Returns uint8 [N, C, H, W].
 
@@ -211,6 +216,7 @@ def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | N
     needed = output.check_samples(path, num, shape)
     G = opened.generator()
     files.make_folder(path.parent)
+    _use_machine(opened.config)
     is_short = num <= output.block_nimg(shape)
     is_mapped = not is_short and output.ending(path, output.SAMPLE_ENDINGS) in (".npy", ".npz")
     kept: dict[int, Tensor] = {}
@@ -239,6 +245,7 @@ def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | N
     return torch.cat([torch.empty(0, *shape, dtype=torch.uint8), *(kept[start] for start in sorted(kept))]).numpy()
 
 
+@verb
 def measure(
     run: PathOrRun,
     /,
@@ -271,6 +278,7 @@ def measure(
     for name, value in (("num_sets", num_sets), ("seed", seed), ("k", k)):
         bounds.check(name, value)
     dataset = _of_run(runs[0], data_dir)
+    _use_machine(*(opened.config for opened in runs))
     records: list[dict[str, Any]] = []
     sizes = stages.usual_sizes(num_sets, k)
     with contextlib.ExitStack() as held:
@@ -299,6 +307,7 @@ def _as_json(record: dict[str, Any]) -> str:
     return json_format.dumps(record, ensure_ascii=False, indent=1)
 
 
+@verb
 def dissect(
     run: PathOrRun,
     /,
@@ -342,6 +351,7 @@ def dissect(
     for line in left_out:
         console.say(f"left out: {line}")
     dissected.check(opened.folder)
+    _use_machine(opened.config)
     with files.one_writer(opened.folder, "dissect"):
         work = stages.dissect_run(opened, _of_run(opened, data_dir), config, latents=z, own=own)
         record = console.show(work, f"dissect {opened.name}") or {}
@@ -349,6 +359,7 @@ def dissect(
     return record
 
 
+@verb
 def report(
     paths: Sequence[PathOrRun], /, *, lang: Lang = "en", out: Path | None = None, **page: Unpack[PageOptions]
 ) -> Path:

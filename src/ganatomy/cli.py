@@ -5,6 +5,8 @@ Exit codes: 0 done, 2 input refused before work, 1 failed in mid-run, 130 Ctrl-C
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, Pri
 
 from . import api, console, data_verbs, judge_verbs, walk_verb
 from .config import DataOptions, Overrides, ShapeOptions
-from .errors import GanatomyError, memory_in_words, unknown
+from .errors import ElsewhereError, GanatomyError, memory_in_words, unknown
 
 VERBS: tuple[Callable[..., Any], ...] = (
     api.lab, api.train, api.sample, api.measure, api.dissect, walk_verb.walk, judge_verbs.compare, judge_verbs.doctor,
@@ -40,6 +42,8 @@ JOINED: dict[type, tuple[type, ...]] = {
 }
 """Options that are joined from parts, each with the parts that describe its fields."""
 DESCRIPTION = "Train, dissect and report on GANs."
+NO_DOCSTRINGS = "(Python runs with -OO, which drops most descriptions; every option works. Leave -OO out to read them.)"
+"""Stands in the help where the docstrings are gone."""
 GROUP_DESCRIPTIONS = {
     "data": "Data sets: list, get, inspect, import.",
     "features": "Feature networks of your own data: train.",
@@ -97,17 +101,23 @@ def _describe_joined() -> None:
     for joined, parts in JOINED.items():
         fields = [param for part in parts for param in described[part]]
         lines = [f"    {param.arg_name}: {' '.join((param.description or '').split())}" for param in fields]
-        joined.__doc__ = "\n".join([f"{(joined.__doc__ or '').splitlines()[0]}\n", "Args:", *lines])
+        joined.__doc__ = "\n".join([f"{(joined.__doc__ or NO_DOCSTRINGS).splitlines()[0]}\n", "Args:", *lines])
 
 
 def _command(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a copy of a verb without its return type, which would need heavy imports to resolve."""
-    assert isinstance(verb, FunctionType)
-    copy = FunctionType(verb.__code__, verb.__globals__, verb.__name__, verb.__defaults__, verb.__closure__)
-    copy.__kwdefaults__ = verb.__kwdefaults__
-    copy.__doc__ = verb.__doc__
-    copy.__annotations__ = {name: kind for name, kind in verb.__annotations__.items() if name != "return"}
-    return copy
+    """Return a verb that shows the parser its own signature without the return type, which needs heavy imports."""
+    inner = inspect.unwrap(verb)
+    assert isinstance(inner, FunctionType)
+    plain = FunctionType(inner.__code__, inner.__globals__, inner.__name__, inner.__defaults__, inner.__closure__)
+    plain.__kwdefaults__ = inner.__kwdefaults__
+    plain.__doc__ = inner.__doc__ or NO_DOCSTRINGS
+    plain.__annotations__ = {name: kind for name, kind in inner.__annotations__.items() if name != "return"}
+
+    @functools.wraps(plain)
+    def command(*args: Any, **options: Any) -> Any:
+        return verb(*args, **options)
+
+    return command
 
 
 def _check_verb(words: list[str], names: list[str], kind: str = "verb") -> None:
@@ -146,6 +156,7 @@ def _run(words: list[str]) -> None:
         args=words,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff),
         registry=registry,
+        console_outputs=console.speaks_for_machine(),
     )
     code = getattr(result, "exit_code", 0)  # a verdict that scripts must see: of `data inspect`
     if code:
@@ -154,20 +165,31 @@ def _run(words: list[str]) -> None:
 
 def main(args: list[str] | None = None) -> NoReturn:
     """Run one verb and exit with its code; errors meant for people are printed without a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     if args is None:
         console.note_command()
+    with console.readable_width(), console.listeners() as (out, _):
+        code = _code_of(sys.argv[1:] if args is None else args)
+        out.flush()
+        if out.lost:
+            console.say(f"ganatomy: what was to stand on standard output could not be written: {out.lost}.")
+            code = code or 1
+    sys.exit(code)
+
+
+def _code_of(words: list[str]) -> int:
+    """Run one verb; return the exit code, having said what went wrong."""
     try:
         with memory_in_words():
-            _run(sys.argv[1:] if args is None else args)
+            _run(words)
+    except ElsewhereError as error:  # said there
+        return error.exit_code
     except GanatomyError as error:
-        print(f"ganatomy: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        if console.speaks_for_machine() or error.is_said_here:
+            print(f"ganatomy: {error}", file=sys.stderr)
+        return error.exit_code
     except KeyboardInterrupt:
         print("ganatomy: stopped.", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(1)
-    sys.exit(0)
+        return 130
+    except SystemExit as ended:  # of the parser: help, or options that it refused in words of its own
+        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    return 0

@@ -10,11 +10,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
-from . import bounds, console, files
+from . import bounds, console, files, paths
+from .border import verb
 from .config import DataOptions, ShapeOptions
 from .errors import ConfigError, DataError, unknown
 
 
+@verb
 def data_list() -> list[dict[str, Any]]:
     """List the data sets known by name: where each lies, or that it would be downloaded or is drawn."""
     from .datasets import atelier, catalog, imported
@@ -29,6 +31,7 @@ def data_list() -> list[dict[str, Any]]:
     return rows
 
 
+@verb
 def data_get(name: str, /) -> Path:
     """Download a data set of the catalogue into the user cache, or verify the one that is there. Returns its folder.
 
@@ -46,6 +49,7 @@ def data_get(name: str, /) -> Path:
     return folder
 
 
+@verb
 def data_inspect(
     path: str | PathLike[str], /, *, out: Path | None = None, **shape: Unpack[ShapeOptions]
 ) -> dict[str, Any]:
@@ -100,6 +104,7 @@ def _place_of_picture(out: Path | None, source: Path) -> Path:
     return beside
 
 
+@verb
 def data_import(path: str | PathLike[str], /, *, name: str | None = None) -> dict[str, Any]:
     """Copy a folder or file of own pictures into the user cache, with its hash; then `--data NAME` finds it anywhere.
 
@@ -122,6 +127,7 @@ def data_import(path: str | PathLike[str], /, *, name: str | None = None) -> dic
     return record
 
 
+@verb
 def features_train(
     data: str,
     /,
@@ -162,7 +168,7 @@ def features_train(
 
 
 def _existing(path: str | PathLike[str]) -> Path:
-    source = Path(path).expanduser()
-    if not source.exists():
+    source = Path(path)
+    if not paths.exists(source):
         raise DataError(f"{source} does not exist; give a folder, .zip, .npz or .npy file.")
     return source

@@ -20,6 +20,9 @@ from . import bounds
 from .errors import ConfigError, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+MAX_THREADS = 16
+CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+"""Where Linux tells the limits of control groups, and to which of them this process belongs."""
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 """Settings of glibc's mallopt (malloc.h)."""
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "matplotlib")
@@ -36,28 +39,110 @@ def choose_device(name: str) -> tuple[torch.device, str]:
         if torch.cuda.is_available():
             return torch.device("cuda"), f"CUDA is available ({torch.cuda.get_device_name()})"
         return torch.device("cpu"), "no CUDA device was found"
-    if name == "cuda" and not torch.cuda.is_available():
+    if name == "cuda" and not is_here(name):
         raise ConfigError(
             "--device cuda was asked for, but PyTorch finds no CUDA device here; use --device cpu or auto."
         )
-    if name == "mps" and not torch.backends.mps.is_available():
+    if name == "mps" and not is_here(name):
         raise ConfigError("--device mps was asked for, but PyTorch finds no Apple GPU here; use --device cpu or auto.")
     return torch.device(name), "asked for"
 
 
+def is_here(name: str) -> bool:
+    """Return whether this machine has a device: `cpu` always, `cuda` and `mps` where PyTorch finds one."""
+    if name == "cuda":
+        return torch.cuda.is_available()
+    return name == "cpu" or (name == "mps" and torch.backends.mps.is_available())
+
+
 def choose_threads(asked: int | None, num_sharing: int = 1) -> tuple[int, str]:
-    """Return (CPU threads, reason): what was asked for, else this process's share of the cores, at most 16."""
+    """Return (CPU threads, reason), the one rule of all verbs.
+
+    It is what was asked for, else what OMP_NUM_THREADS says, else this process's share of the cores, at most 16.
+    """
     if asked is not None:
         bounds.check("num_threads", asked)
         return asked, "asked for"
-    cores = num_cores()
+    wished = wished_threads()
+    if wished is not None:
+        of_torchrun = ", as torchrun sets it where it is unset" if wished == 1 and num_sharing > 1 else ""
+        return wished, f"OMP_NUM_THREADS is {wished}{of_torchrun}"
+    cores, quota = num_cores(), quota_cores()
+    limited = " by its container's quota" if quota is not None and quota == cores < _affinity() else ""
     among = f", shared by {num_sharing} processes" if num_sharing > 1 else ""
-    return max(1, min(cores // num_sharing, 16)), f"this process may use {cores} core{'s' if cores > 1 else ''}{among}"
+    told = f"this process may use {cores} core{'s' if cores > 1 else ''}{limited}{among}"
+    return max(1, min(cores // num_sharing, MAX_THREADS)), told
+
+
+def wished_threads() -> int | None:
+    """Return the number in OMP_NUM_THREADS, None where it is unset or no number, as OpenMP itself reads it.
+
+    Of a list such as `4,2`, one number for each level of nesting, the first counts.
+    """
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and len(first) < 6 and int(first) > 0 else None
 
 
 def num_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return how many cores this process may use: those it is bound to, or fewer by the quota of its container."""
+    quota = quota_cores()
+    return _affinity() if quota is None else min(_affinity(), quota)
+
+
+def _affinity() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def quota_cores(root: Path = CGROUPS, own: Path = OWN_CGROUPS) -> int | None:
+    """Return the whole cores that the control groups of this process allow (at least 1), None where they set no limit.
+
+    Version 2 writes `cpu.max` ("max 100000", or a quota and a period in microseconds), version 1
+    `cpu.cfs_quota_us` (-1 without a limit) and `cpu.cfs_period_us`; the tightest group on the way to the root counts.
+    See "Control Group v2" and "CFS Bandwidth Control" in the Linux kernel's documentation.
+    """
+    found = [
+        quota / period
+        for group in _own_groups(root, own)
+        for quota, period in (
+            _two_numbers(group / "cpu.max"),
+            (_number(group / "cpu.cfs_quota_us"), _number(group / "cpu.cfs_period_us")),
+        )
+        if quota is not None and period is not None and quota > 0 and period > 0
+    ]
+    return max(1, math.ceil(min(found))) if found else None
+
+
+def _own_groups(root: Path, own: Path) -> list[Path]:
+    """Return the folders of this process's control groups up to the root, of version 2 and of version 1's cpu part."""
+    places = [root, root / "cpu", root / "cpu,cpuacct"]
+    for line in _text(own).splitlines():
+        _, _, rest = line.partition(":")
+        parts, _, path = rest.partition(":")
+        if parts and "cpu" not in parts.split(","):
+            continue
+        names = [name for name in path.split("/") if name not in ("", "..")]
+        tops = (root / parts, root / "cpu") if parts else (root,)
+        places += [top.joinpath(*names[:depth]) for top in tops for depth in range(1, len(names) + 1)]
+    return list(dict.fromkeys(places))
+
+
+def _two_numbers(path: Path) -> tuple[int | None, int | None]:
+    quota, _, period = _text(path).strip().partition(" ")
+    return int(quota) if quota.isdecimal() else None, int(period) if period.isdecimal() else None
+
+
+def _number(path: Path) -> int | None:
+    text = _text(path).strip()
+    return int(text) if text.isdecimal() else None
+
+
+def _text(path: Path) -> str:
+    """Return the start of a small file of the system, empty where there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            return handle.read(65_536)
+    except OSError:
+        return ""
 
 
 def use_threads(num_threads: int) -> None:

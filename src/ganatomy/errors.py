@@ -16,6 +16,8 @@ class GanatomyError(Exception):
     """Base of all errors meant for people; its text is complete without a traceback."""
 
     exit_code = 2
+    is_said_here = False
+    """Whether one of several processes of a training says it although it is not the first, which speaks for all."""
 
 
 class ConfigError(GanatomyError):
@@ -32,6 +34,18 @@ class RunError(GanatomyError):
 
 class OutputError(GanatomyError):
     """An output path that cannot be written."""
+
+
+class AccessError(GanatomyError):
+    """A file or folder that this user may not look at."""
+
+
+class ElsewhereError(GanatomyError):
+    """Another process of the same training failed, and says why; this one ends with the same exit code, silently."""
+
+    def __init__(self, message: str, exit_code: int = 2):
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class CheckpointError(GanatomyError):

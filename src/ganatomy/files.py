@@ -18,6 +18,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -81,7 +82,8 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 
 def temporary_beside(path: Path) -> Path:
     """Return the name under which this process writes a file until it is whole; what dead processes left is removed."""
-    stem = f".{os.fsencode(path.name)[:_MAX_NAME_BYTES].decode('utf-8', 'ignore')}"
+    name = os.fsencode(path.name)[:_MAX_NAME_BYTES]
+    stem = f".{name.decode(sys.getfilesystemencoding(), 'ignore')}"
     temporary = path.with_name(f"{stem}.{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
         _remove_dead(path.parent.glob(f"{glob.escape(stem)}.*.tmp"))

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import bounds, console, files
+from .border import verb
 from .errors import ConfigError, unknown
 from .reporting.words import LANGS, Lang
+from .shared import use_machine
 
 if TYPE_CHECKING:
     from .laboratory.comparing import Measured
     from .laboratory.groups import Found
 
 
+@verb
 def compare(
     paths: Sequence[str | PathLike[str]],
     /,
@@ -73,6 +76,7 @@ def compare(
     return page.html
 
 
+@verb
 def doctor(runs: Sequence[str | PathLike[str]] = (), /) -> dict[str, dict[str, str]]:
     """Say what is wrong with runs and what to try; without a run, what this machine has and would use, and why.
 
@@ -136,6 +140,7 @@ def _measured(found: Found, *, seed: int, num_sets: int, data_dir: Path | None) 
         _ = run.snapshot_nimg
     caller = opening.Caller(console.say, console.show, console.download_lines())
     dataset = opening.of_run(missing[0].config, Path(data_dir) if data_dir is not None else None, caller)
+    use_machine(*(run.config for run in missing))
     with contextlib.ExitStack() as held:
         can_write = [held.enter_context(keeping.measuring(run)) for run in missing]
         for run, can in zip(missing, can_write):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import console
-from .config import DataOptions
+from .config import DataOptions, TrainConfig
 from .errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,6 +43,21 @@ def of_run(run: Run, data_dir: Path | None) -> Dataset:
 
     caller = opening.Caller(console.say, console.show, console.download_lines())
     return opening.of_run(run.config, Path(data_dir) if data_dir is not None else None, caller)
+
+
+def use_machine(*configs: TrainConfig) -> None:
+    """Set this process's CPU threads by the one rule of all verbs, and say so; say where runs' devices are missing.
+
+    `configs` are those of the runs that are looked at; what is missing is said once.
+    """
+    from . import device
+
+    threads, reason = device.choose_threads(None)
+    device.use_threads(threads)
+    missing = sorted({config.device for config in configs if not device.is_here(config.device)})
+    if missing:
+        console.say(f"made with {', '.join(missing)}, which PyTorch does not find here: the CPU is used.")
+    console.say(f"CPU threads: {threads} ({reason}).")
 
 
 def command() -> str:

@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from . import bounds, console, device, files, presets, shared
+import torch
+
+from . import bounds, console, device, files, paths, presets, shared
 from . import config as configuration
 from .config import DataOptions, TrainConfig
 from .datasets.store import Dataset
@@ -25,7 +27,6 @@ from .training.distributed import ALONE, Group
 from .training.replicates import Executor, RunGroup
 from .training.run import Run, check_free, create_run, open_run
 
-Result = TypeVar("Result")
 INTERVALS = ("tick_nimg", "sample_nimg", "snapshot_nimg", "checkpoint_nimg")
 
 
@@ -52,7 +53,7 @@ class Words:
 def train(words: Words) -> Run | RunGroup:
     """Train as `api.train` says; one of several processes where torchrun started it."""
     _check_launched(words)
-    group = distributed.join(device.choose_device(words.asked.get("device", "auto"))[0])
+    group = distributed.join(_device_of(words))
     try:
         if words.resume is not None:
             return _resume(words, Path(words.resume), group)
@@ -65,7 +66,8 @@ def train(words: Words) -> Run | RunGroup:
 
 
 def _check_launched(words: Words) -> None:
-    """Refuse what several processes cannot do together."""
+    """Refuse what several processes cannot do together, and odd variables of whoever starts processes."""
+    console.worker_of()
     if not distributed.is_launched():
         return
     if words.resume is None and words.out is None:
@@ -73,6 +75,14 @@ def _check_launched(words: Words) -> None:
     for name in ("seeds", "budget"):
         if getattr(words, name) is not None:
             raise ConfigError(f"--{name} is for one process; leave it out, or start ganatomy without torchrun.")
+
+
+def _device_of(words: Words) -> torch.device:
+    """Return the device whose processes are to meet: a run's own where it is continued, else the one asked for."""
+    if words.resume is not None and distributed.is_launched() and "device" not in words.asked:
+        config = open_run(words.resume).config
+        return torch.device(config.device if device.is_here(config.device) else "cpu")
+    return device.choose_device(words.asked.get("device", "auto"))[0]
 
 
 def _start(words: Words, group: Group) -> Run | RunGroup:
@@ -87,9 +97,10 @@ def _start(words: Words, group: Group) -> Run | RunGroup:
         warm_start.check_source(Path(words.init_from))
         asked["init_from"] = str(Path(words.init_from).resolve())
     configuration.check(dataclasses.replace(preset, **_without_automatic(asked)))
-    if words.out is not None and group.is_first:
-        _check_place(Path(words.out), None if words.seeds is None else _seeds(words, preset))
-    dataset = _in_turn(group, lambda: shared.open_data(words.data, words.options))
+    if words.out is not None:
+        out, seeds = Path(words.out), None if words.seeds is None else _seeds(words, preset)
+        group.in_turn(lambda: _check_place(out, seeds) if group.is_first else None)
+    dataset = group.in_turn(lambda: shared.open_data(words.data, words.options))
     if words.seeds is not None:
         return _start_group(words, preset, asked, dataset)
     config = session.configure(preset, dataset, asked, console.say)
@@ -107,8 +118,8 @@ def _start(words: Words, group: Group) -> Run | RunGroup:
         distributed.check_split(config.batch_size, config.total_nimg or config.batch_size, group)
         console.say(_told_processes(config, group))
     described = dataset.describe()
-    run = _in_turn(
-        group, lambda: create_run(folder, config, shared.command(), described) if group.is_first else open_run(folder)
+    run = group.in_turn(
+        lambda: create_run(folder, config, shared.command(), described) if group.is_first else open_run(folder)
     )
     _train_run(run, dataset, group)
     if decision is not None and seconds is not None:
@@ -119,16 +130,6 @@ def _start(words: Words, group: Group) -> Run | RunGroup:
     return run
 
 
-def _in_turn(group: Group, work: Callable[[], Result]) -> Result:
-    """Do the same work in every process, first in the first one: it downloads and writes, the others find it."""
-    if group.is_first:
-        result = work()
-        group.wait()
-        return result
-    group.wait()
-    return work()
-
-
 def _told_processes(config: TrainConfig, group: Group) -> str:
     per_step = " + ".join(str(Group(rank, group.size).part(config.batch_size)[1]) for rank in range(group.size))
     return (
@@ -137,11 +138,14 @@ def _told_processes(config: TrainConfig, group: Group) -> str:
     )
 
 
-def _train_run(run: Run, dataset: Dataset, group: Group = ALONE) -> None:
+def _train_run(run: Run, dataset: Dataset, group: Group = ALONE, num_threads: int | None = None) -> None:
+    """Train a run to its end; `num_threads` counts where its device is missing here, with which its own threads go."""
     console.say(f"run folder: {run.folder}")
     with console.stoppable(f"Resume with `ganatomy train --resume {run.folder}`.") as stop:
-        watch = Watch(run, dataset, console.say) if group.is_first else None
-        work = session.run_training(run, dataset, say=console.say, should_stop=stop, watch=watch, group=group)
+        watch = group.in_turn(lambda: Watch(run, dataset, console.say) if group.is_first else None)
+        work = session.run_training(
+            run, dataset, say=console.say, should_stop=stop, watch=watch, group=group, num_threads=num_threads
+        )
         console.show(work, f"train {run.name}")
 
 
@@ -213,9 +217,9 @@ def _decide(config: TrainConfig, dataset: Dataset, folder: Path, began: float) -
 def _start_group(words: Words, preset: TrainConfig, asked: dict[str, Any], dataset: Dataset) -> RunGroup:
     """Make a group of runs and train them."""
     seeds = _seeds(words, preset)
-    given = asked.get("num_threads")
+    given = asked.get("num_threads") or device.wished_threads()
     device_name, _ = device.choose_device(asked.get("device", "auto"))
-    alone, why = device.choose_threads(given)
+    alone, why = device.choose_threads(asked.get("num_threads"))
     executor = replicates.choose_executor(
         words.executor or "auto", device_name.type,
         num_seeds=len(seeds), num_cores=device.num_cores(), alone=alone, given=given,
@@ -284,17 +288,17 @@ def _resume(words: Words, folder: Path, group: Group) -> Run | RunGroup:
     if isinstance(target, RunGroup) and not target.left():
         replicates.conclude(target, {}, console.say)
     if isinstance(target, Run):
-        return _continue(target, words.options, group)
+        return _continue(target, words.options, group, words.asked.get("num_threads"))
     if group.size > 1:
         raise ConfigError(f"{folder} is a group of runs; continue it without torchrun, which is for one run.")
     _train_group(target, shared.of_run(run, words.options.get("data_dir")), words.options)
     return target
 
 
-def _continue(run: Run, options: DataOptions, group: Group) -> Run:
+def _continue(run: Run, options: DataOptions, group: Group, num_threads: int | None = None) -> Run:
     """Continue one run."""
-    dataset = _in_turn(group, lambda: shared.of_run(run, options.get("data_dir")))
-    _train_run(run, dataset, group)
+    dataset = group.in_turn(lambda: shared.of_run(run, options.get("data_dir")))
+    _train_run(run, dataset, group, num_threads)
     return run
 
 
@@ -316,9 +320,15 @@ def _check_unchanged(config: TrainConfig, words: Words) -> None:
         raise ConfigError("--resume continues a run in its own folder; leave out --out and --init-from.")
     wanted = dict(words.asked)
     wanted |= {name: value for name, value in (("preset", words.preset), ("data", words.data)) if value is not None}
-    if config.data_path and wanted.get("data") and str(Path(wanted["data"]).expanduser().resolve()) == config.data_path:
-        del wanted["data"]
+    if config.data_path and wanted.get("data"):
+        data = paths.expand(wanted["data"], "--data")
+        if str(data.resolve()) == config.data_path:
+            del wanted["data"]
     wanted = {name: value for name, value in wanted.items() if value != "auto"}
+    if not device.is_here(config.device):  # it goes on with the CPU of this machine, which may be said
+        if wanted.get("device") == "cpu":
+            del wanted["device"]
+        wanted.pop("num_threads", None)
     changed = configuration.differences(config, dataclasses.replace(config, **wanted))
     if changed:
         raise ConfigError(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import bounds, console, files
-from .shared import of_run
+from .border import verb
+from .shared import of_run, use_machine
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,6 +26,7 @@ OTHER_HELD_MS = (1000, 1000)
 """How much longer the first and the last frame are shown: a loop has no end to look at."""
 
 
+@verb
 def walk(
     run: str | PathLike[str],
     /,
@@ -141,6 +143,7 @@ def _latents(
     from .latent.lens import Lens
     from .metrics.features import features_for
 
+    use_machine(opened.config)
     z_dim = opened.config.z_dim
     if config.kind == "classes":
         network = features_for(of_run(opened, data_dir))

@@ -50,8 +50,8 @@ def test_bad_wishes_are_refused_before_any_work(tiny_dataset):
 
 
 def test_a_folder_keeps_one_plan(plan, tmp_path):
-    assert planning.claim_folder(tmp_path, plan) is False
-    assert planning.claim_folder(tmp_path, plan) is True
+    assert planning.claim_folder(tmp_path, plan) == plan
+    assert planning.claim_folder(tmp_path, plan) == plan
     with pytest.raises(RunError, match=r"seed: 3 -> 4"):
         planning.claim_folder(tmp_path, dataclasses.replace(plan, seed=4))
     (tmp_path / "run").mkdir()

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from small_runs import record
 from torch import nn
 
-from ganatomy.errors import ConfigError, RunError
+from ganatomy.errors import ConfigError, GanatomyError, RunError
 from ganatomy.training import distributed
 from ganatomy.training.distributed import ALONE, Group, checksum
 from ganatomy.training.run import open_run
@@ -218,3 +218,54 @@ def test_what_several_processes_cannot_do(ganatomy_here, more, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def refuse_in_turn(group: Group, rank: int) -> str:
+    """In one process the work is refused; return how each of them ends."""
+
+    def work() -> str:
+        if group.rank == rank:
+            raise ConfigError("the data are not here.")
+        return "done"
+
+    try:
+        return group.in_turn(work)
+    except GanatomyError as error:
+        return f"{type(error).__name__} {error.exit_code} {error.is_said_here}: {error}"
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_what_one_process_refuses_ends_all_and_is_said_once(rank):
+    found = in_two_processes(refuse_in_turn, rank)
+    assert found[rank] == "ConfigError 2 True: the data are not here."
+    assert found[1 - rank] == f"ElsewhereError 2 False: process {rank} of this training could not go on."
+    assert in_two_processes(refuse_in_turn, 5) == ["done", "done"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train", "gan", "--data", "nosuch", "--out", "{out}"], "unknown data set 'nosuch'"),
+        (["train", "dcgn", "--out", "{out}"], "unknown preset 'dcgn'"),
+        (["train", "gan", "--data", "{data}"], "give --out FOLDER"),
+        (["train", "gan", "--data", "{data}", "--out", "{data}"], "cannot be written"),
+        (["train", "gan", "--data", "{data}", "--out", "{out}", "--batch-size", "1"], "cannot be split"),
+    ],
+)
+def test_a_wrong_option_is_said_once(tmp_path, data, arguments, expected):
+    process = torchrun([word.format(out=tmp_path / "run", data=data) for word in arguments])
+    printed, _ = process.communicate(timeout=240)
+    assert process.returncode == 1  # torchrun's own
+    lines = [line for line in printed.splitlines() if line.startswith("ganatomy:")]
+    assert len(lines) == 1
+    assert expected in lines[0]
+    assert "--resume" not in printed
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_an_option_that_does_not_exist_is_said_once(tmp_path):
+    process = torchrun(["train", "gan", "--batch-siz", "3", "--out", str(tmp_path / "run")])
+    printed, _ = process.communicate(timeout=240)
+    assert printed.count("--batch-size INT") == 1

@@ -18,7 +18,8 @@ from pathlib import Path
 import filelock
 import torch
 
-from ..errors import DataError, GanatomyError, unknown
+from .. import paths
+from ..errors import AccessError, ConfigError, DataError, GanatomyError, unknown
 from . import download
 from .download import Received
 from .sources import AGAIN, read_idx_hashed
@@ -119,16 +120,17 @@ def is_offline() -> bool:
 
 def cache_dir() -> Path:
     """Return the folder for downloads: GANATOMY_HOME, else the platform's convention for a user's cache."""
-    home = os.environ.get("GANATOMY_HOME")
-    if home:
-        return Path(home).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA")
-        return (Path(base) if base else Path.home() / "AppData" / "Local") / "ganatomy"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "ganatomy"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "ganatomy"
+    chosen = os.environ.get("GANATOMY_HOME")
+    if chosen:
+        return paths.expand(chosen, "GANATOMY_HOME")
+    base = os.environ.get({"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_CACHE_HOME"))
+    if base:
+        return Path(base) / "ganatomy"
+    home = paths.home()
+    if home is None:
+        raise ConfigError("this user has no home folder for a cache; set GANATOMY_HOME to a folder of your own.")
+    inside = {"win32": ("AppData", "Local"), "darwin": ("Library", "Caches")}.get(sys.platform, (".cache",))
+    return home.joinpath(*inside, "ganatomy")
 
 
 def known_cache_dir() -> Path | None:
@@ -145,6 +147,8 @@ def where(entry: Entry) -> str:
         return str(find(entry, None, allow_download=False))
     except NotHereError:
         return "not here; GANATOMY_OFFLINE forbids the download" if is_offline() else "to be downloaded"
+    except AccessError as error:
+        return f"not to be read: {error}"
     except DataError as error:
         return f"damaged: {error}"
 
@@ -152,12 +156,12 @@ def where(entry: Entry) -> str:
 def find(entry: Entry, data_dir: Path | None, *, allow_download: bool = True) -> Path | None:
     """Return the folder that holds a set, or None where it is to be downloaded into the cache."""
     if data_dir is not None:
-        return _find_asked(entry, Path(data_dir).expanduser())
+        return _find_asked(entry, paths.expand(data_dir, "--data-dir"))
     looked = []
     shared = os.environ.get("GANATOMY_DATA")
     if shared:
-        root = Path(shared).expanduser()
-        if not root.is_dir():
+        root = paths.expand(shared, "GANATOMY_DATA")
+        if not paths.is_dir(root):
             raise DataError(f"GANATOMY_DATA is {shared!r}, which is not a folder; correct or unset it.")
         if _present(entry, root / entry.name):
             return root / entry.name
@@ -177,7 +181,7 @@ def find(entry: Entry, data_dir: Path | None, *, allow_download: bool = True) ->
 
 def _find_asked(entry: Entry, root: Path) -> Path:
     """Return the set's folder inside the folder asked for, or say what is wrong with it."""
-    if not root.is_dir():
+    if not paths.is_dir(root):
         raise DataError(f"--data-dir {root} is not a folder; give one that holds {entry.name}/{FILES[0]}.gz.")
     folder = root / entry.name
     if _present(entry, folder):
@@ -193,7 +197,7 @@ def _find_asked(entry: Entry, root: Path) -> Path:
 
 def _file(folder: Path, file: str) -> Path | None:
     """Return a file as it lies in a folder, plain before `.gz`; None where there is neither."""
-    return next((path for path in (folder / file, folder / f"{file}.gz") if path.exists()), None)
+    return next((path for path in (folder / file, folder / f"{file}.gz") if paths.exists(path)), None)
 
 
 def _present(entry: Entry, folder: Path) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import cast
 
+from .. import paths
 from ..errors import DataError
 from ..progress import Progress
 from . import arrays, kept
@@ -85,11 +86,11 @@ def survey_path(path: Path, fitting: Fitting, *, for_sheet: bool = False) -> Ite
 def check_kind(path: Path) -> Kind:
     """Return what a path holds by its name: folder, zip, npz or npy; anything else is a `DataError`."""
     path = Path(path)
-    if path.is_dir():
+    if paths.is_dir(path):
         return "folder"
     ending = path.suffix.lower().removeprefix(".")
-    if not path.exists():
+    if not paths.exists(path):
         raise DataError(f"{path} does not exist; give a folder, .zip, .npz or .npy.")
-    if ending not in ("zip", "npz", "npy") or not path.is_file():
+    if ending not in ("zip", "npz", "npy") or not paths.is_file(path):
         raise DataError(f"{path} is not read as pictures; give a folder, .zip, .npz or .npy.")
     return cast(Kind, ending)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .. import paths
 from ..config import DataOptions, ShapeOptions, TrainConfig
 from ..errors import ConfigError, DataError, unknown
 from . import atelier, catalog, collection, imported
@@ -50,12 +51,12 @@ def open_data(name: str | None, options: DataOptions, caller: Caller) -> Dataset
         return catalog.load(name, options.get("data_dir"), on_progress=caller.on_download)
     if name in imported.names():
         return _own(imported.path_of(name), wanted, caller, name=name)
-    path = Path(name).expanduser()
-    if not (path.exists() or len(path.parts) > 1 or path.suffix.lower() in OWN_SUFFIXES):
+    path = paths.expand(name, "--data")
+    if not (paths.exists(path) or len(path.parts) > 1 or path.suffix.lower() in OWN_SUFFIXES):
         raise ConfigError(
             f"{unknown('data set', name, names())} Or give the path of a folder, .zip, .npz or .npy file."
         )
-    if not path.exists():
+    if not paths.exists(path):
         raise DataError(
             f"--data {name}: there is no such file or folder. Give an existing one, or a name: {', '.join(names())}."
         )
@@ -76,7 +77,7 @@ def of_run(config: TrainConfig, data_dir: Path | None, caller: Caller) -> Datase
     if config.data_path:
         path = Path(config.data_path)
         name = str(data_dir / path.name if data_dir is not None else path)
-        if not Path(name).exists():
+        if not paths.exists(name):
             raise DataError(f"the run's data {name} is gone; put it back, or give --data-dir DIR with DIR/{path.name}.")
     # What was found and decided was said when the run began.
     dataset = open_data(name, options, dataclasses.replace(caller, say=lambda message: None))

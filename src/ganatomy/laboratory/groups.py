@@ -14,6 +14,7 @@ from typing import Any
 
 from ..config import TrainConfig
 from ..errors import RunError
+from ..paths import exists, is_dir
 from ..training.run import Run, open_run
 
 NOT_THE_RECIPE = frozenset(
@@ -94,9 +95,9 @@ def told_left_out(left_out: Iterable[dict[str, str]]) -> str:
 
 def _runs_at(path: Path) -> tuple[list[Run], list[dict[str, str]]]:
     """Return the runs that a path stands for, and those inside it that are not finished."""
-    if not path.is_dir():
+    if not is_dir(path):
         raise RunError(f"{path} is not a folder; give folders of runs, as printed by `ganatomy train`.")
-    if (path / "config.json").exists():
+    if exists(path / "config.json"):
         run = open_run(path)
         if not run.is_finished:
             raise RunError(
@@ -104,7 +105,7 @@ def _runs_at(path: Path) -> tuple[list[Run], list[dict[str, str]]]:
                 f"with `ganatomy train --resume {path}`, or leave it out."
             )
         return [run], []
-    is_lab = (path / "lab.json").exists() or (path / "plan.json").exists()
+    is_lab = exists(path / "lab.json") or exists(path / "plan.json")
     inside = path / "runs" if is_lab else path
     found = [open_run(folder.parent) for folder in sorted(inside.glob("*/config.json"))]
     if not found:

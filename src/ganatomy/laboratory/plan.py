@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
@@ -181,7 +181,7 @@ def announce(plan: Plan, dataset: Dataset, folder: Path, say: Callable[[str], No
     )
     session.warn_of_size(dataset, max(plan.train_config(preset, dataset).batch_size for preset in PRESETS), say)
     say(f"feature network {features_reason(dataset)}")
-    device.use_threads(plan.num_threads)
+    device.use_threads(engine.as_possible_here(plan.train_config(PRESETS[0], dataset)).num_threads)
     stages = expected_seconds(plan, dataset, folder)
     parts = ", ".join(f"{name} {clock(seconds)}" for name, seconds in stages.items()) or "all is done but the page"
     say(f"expected: about {clock(SECONDS_BESIDE + sum(stages.values()))} ({parts}), by a short calibration here.")
@@ -201,25 +201,47 @@ def check_folder(folder: Path) -> None:
         check_empty(folder)
 
 
-def claim_folder(folder: Path, plan: Plan) -> bool:
-    """Write the plan into a lab folder, or check it against the one there; return whether a lab continues.
+MADE_HERE = ("nimg", "device", "num_threads", "engine", "precision")
+"""What a plan decides by looking at the machine; a lab that is continued elsewhere keeps what was decided."""
 
-    A folder that holds another lab is refused with the list of differences: two configurations never mix.
+
+def claim_folder(folder: Path, plan: Plan, say: Callable[[str], None] = lambda message: None) -> Plan:
+    """Write the plan into a lab folder, or check it against the one there; return the plan that holds.
+
+    A folder that holds another lab is refused with the list of differences: two configurations never mix. What the
+    first machine decided by looking at itself is kept, so that a lab may move; `say` is told what differs here.
     """
     path = folder / "plan.json"
     wanted = dataclasses.asdict(plan) | {"dims": list(plan.dims) if plan.dims is not None else None}
     if not path.exists():
         check_folder(folder)
         files.write_json(path, wanted)
-        return False
+        return plan
     found = PLAN.read(path)
-    changed = [f"{key}: {found.get(key)} -> {value}" for key, value in wanted.items() if found.get(key) != value]
+    changed = [
+        f"{key}: {found.get(key)} -> {value}"
+        for key, value in wanted.items()
+        if found.get(key) != value and key not in MADE_HERE
+    ]
     if changed:
         raise RunError(
             f"{folder} holds a lab of another configuration ({'; '.join(changed)}). "
             "Give the same options to continue it, or choose another --out."
         )
-    return True
+    kept = {key: found[key] for key in MADE_HERE if key in found}
+    is_whole = (
+        len(kept) == len(MADE_HERE)
+        and isinstance(kept["nimg"], dict)
+        and kept["nimg"].keys() == plan.nimg.keys()
+        and all(isinstance(number, int) for number in (*kept["nimg"].values(), kept["num_threads"]))
+        and kept["device"] in device.DEVICES
+    )
+    if not is_whole or kept["engine"] not in get_args(EngineName) or kept["precision"] not in get_args(PrecisionName):
+        raise RunError(f"{path} is not a plan of this version. Restore it from a copy, or choose another --out.")
+    other = [f"{key} {kept[key]}" for key in MADE_HERE if kept[key] != getattr(plan, key)]
+    if other:
+        say(f"this lab goes on with what was decided at its start, where that differs from here: {', '.join(other)}.")
+    return dataclasses.replace(plan, **kept)
 
 
 def expected_seconds(plan: Plan, dataset: Dataset, folder: Path) -> dict[str, float]:
@@ -228,7 +250,7 @@ def expected_seconds(plan: Plan, dataset: Dataset, folder: Path) -> dict[str, fl
     seconds = {}
     for preset in PRESETS:
         run_folder = folder / "runs" / plan.run_name(preset)
-        config = plan.train_config(preset, dataset)
+        config = engine.as_possible_here(plan.train_config(preset, dataset))
         state = TrainState(config, torch.device(config.device))
         left_nimg = plan.nimg[preset] - _seen_nimg(run_folder)
         if left_nimg > 0:

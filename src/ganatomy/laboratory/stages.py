@@ -35,7 +35,7 @@ from ..metrics.shapes import HEALTH, MEASURE
 from ..metrics.watch import Watch
 from ..models import registry
 from ..progress import Progress
-from ..training import session, snapshots
+from ..training import engine, session, snapshots
 from ..training.run import Run, create_run, open_run
 from . import keeping
 from .claims import decide_claims
@@ -84,7 +84,7 @@ def measured(
     z_dim = run.config.z_dim
     network = features_for(dataset) if features is None else features_named(features, dataset)
     suffix = file_suffix(dataset, network)
-    G, snapshot = run.opened(run.config.device)
+    G, snapshot = run.opened(engine.as_possible_here(run.config).device)
     for record in evaluate.measure(G, z_dim, dataset, network, seed=seed, **sizes):
         if isinstance(record, Progress):
             yield record
@@ -175,7 +175,7 @@ def subject_of(run: Run, dataset: Dataset, num_real: int = NUM_REAL) -> Subject:
     features = features_for(dataset)
     reference = Reference(dataset, features, num_real)
     real = RealImages(evaluate.real_moments(dataset, features, "test"), reference.features, reference.radii)
-    device_name = run.config.device
+    device_name = engine.as_possible_here(run.config).device
     G, snapshot = run.opened(device_name)
     lens = Lens(G, features, real, run.discriminator(device_name, snapshot.nimg))
     return Subject(run.name, snapshot.nimg, run.config.z_dim, lens, dataset, snapshot.sha256, num_real)
@@ -191,6 +191,7 @@ def run_lab(
     should_stop: Callable[[], bool],
 ) -> None:
     """Do every stage that is not done yet for both presets. The caller holds the folder's lock."""
+    say = _once(say)
     for preset in PRESETS:
         name = plan.run_name(preset)
         run_folder = folder / "runs" / name
@@ -198,7 +199,9 @@ def run_lab(
             run = open_run(run_folder)
         else:
             command = _train_command(plan, preset, dataset)
-            run = create_run(run_folder, plan.train_config(preset, dataset), command, dataset.describe())
+            config = engine.as_possible_here(plan.train_config(preset, dataset), say)
+            run = create_run(run_folder, config, command, dataset.describe())
+        engine.as_possible_here(run.config, say)
         if not run.is_finished:
             watch = Watch(run, dataset, say)
             training = session.run_training(run, dataset, say=say, should_stop=should_stop, watch=watch)
@@ -252,6 +255,18 @@ def _again(path: Path, say: Callable[[str], None]) -> None:
     """Say that a record that is there is not the lab's."""
     if path.exists():
         say(f"{path} is of another snapshot, seed or size than this lab's, so it is made again.")
+
+
+def _once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that says every line once: what is true of both trainings need not be said twice."""
+    said: set[str] = set()
+
+    def say_once(message: str) -> None:
+        if message not in said:
+            said.add(message)
+            say(message)
+
+    return say_once
 
 
 def stoppable(work: Iterator[Any], should_stop: Callable[[], bool]) -> Iterator[Any]:

@@ -180,7 +180,8 @@ def train_network(
     """
     _check(dataset, job)
     files.make_folder(folder)
-    num_threads = _claim(folder, dataset, job)
+    num_threads, reason = _claim(folder, dataset, job)
+    say(f"CPU threads: {num_threads} ({reason}).")
     device.use_threads(num_threads)
     num_factors = job.factors[0].shape[1] if job.factors else 0
     with rng.torch_seeded(job.seed, "features_init"):
@@ -242,8 +243,8 @@ def _split(dataset: Dataset, job: Job) -> tuple[Examples, Examples]:
     return everything.part(slice(0, first)), everything.part(slice(first, None))
 
 
-def _claim(folder: Path, dataset: Dataset, job: Job) -> int:
-    """Note in the folder what is trained, or check that it is the same training; return the CPU threads."""
+def _claim(folder: Path, dataset: Dataset, job: Job) -> tuple[int, str]:
+    """Note in the folder what is trained, or check that it is the same training; return the CPU threads and why."""
     path = folder / JOB
     wanted: dict[str, Any] = {
         "data_sha256": dataset.sha256,
@@ -252,9 +253,9 @@ def _claim(folder: Path, dataset: Dataset, job: Job) -> int:
         **asdict(job.recipe),
     }
     if not path.exists():
-        num_threads, _ = device.choose_threads(job.num_threads)
+        num_threads, reason = device.choose_threads(job.num_threads)
         files.write_json(path, wanted | {"num_threads": num_threads})
-        return num_threads
+        return num_threads, reason
     found = complete({"network": Classifier.kind} | files.read_json(path))
     if job.num_threads is not None:
         wanted["num_threads"] = job.num_threads
@@ -264,7 +265,7 @@ def _claim(folder: Path, dataset: Dataset, job: Job) -> int:
             f"{folder} holds an unfinished training with other settings ({'; '.join(changed)}). Give the same ones to "
             "continue it, or remove the folder."
         )
-    return int(found["num_threads"])
+    return int(found["num_threads"]), "as this training was begun"
 
 
 def _is_same(card: dict[str, Any], job: Job) -> bool:

@@ -15,6 +15,7 @@ import jinja2
 from .. import files
 from ..errors import RunError
 from ..latent import dissected
+from ..paths import short_name
 from . import (
     escapes,
     palette,
@@ -203,7 +204,7 @@ def _figure_files(desk: Desk) -> dict[str, list[str]]:
     written: dict[str, list[str]] = {}
     for figure in desk.figures:
         if figure.chart:
-            path = desk.folder / f"{figure.id}.svg"
+            path = desk.folder / f"{short_name(figure.id)}.svg"
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write_text(path, figure.chart.file)
             written[figure.id] = [_relative(path, desk.records.folder)]

@@ -22,6 +22,7 @@ from ..laboratory.shapes import LAB, TIMING
 from ..latent import dissected
 from ..latent.shapes import DIRECTIONS, DISSECT, INVERSION, JACOBIAN, PATHS
 from ..metrics.shapes import HEALTH, MEASURE
+from ..paths import exists, short_name
 from ..training import snapshots
 from ..training.shapes import ENVIRONMENT, STATS
 from ..training.snapshots import Snapshot
@@ -55,7 +56,7 @@ class RunRecord:
     @property
     def key(self) -> str:
         """The name for ids and names of files, see `escapes.anchor`."""
-        return anchor(self.name)
+        return short_name(anchor(self.name), 120)  # two of them, a word and an ending make a file's name
 
     @cached_property
     def stats(self) -> list[dict[str, Any]]:
@@ -231,7 +232,7 @@ def finite(value: object) -> TypeGuard[float]:
 
 def read_run(folder: Path, lab: dict[str, Any] | None = None, data: dict[str, Any] | None = None) -> RunRecord:
     """Read one run folder, with its entry and the data of lab.json if it is in a lab; what is none is a `RunError`."""
-    if not (folder / "config.json").exists():
+    if not exists(folder / "config.json"):
         raise RunError(
             f"{folder} is neither a lab nor a run: it has no lab.json and no config.json. "
             "Give the folder of a lab, or one or more run folders."
@@ -287,7 +288,7 @@ def read(paths: list[Path], out: Path | None = None) -> Records:
     """
     if not paths:
         raise RunError("no folder was given; give the folder of a lab, or one or more run folders.")
-    labs = [path for path in paths if (path / "lab.json").exists()]
+    labs = [path for path in paths if exists(path / "lab.json")]
     if labs and len(paths) > 1:
         raise RunError(f"{labs[0]} is a lab and stands alone; give it by itself, or the runs inside its runs/ folder.")
     if labs:

@@ -82,7 +82,7 @@ def paired_figure(desk: Desk, first: RunRecord, second: RunRecord) -> Figure | N
     number = desk.number()
     upper, lower = first.samples[-1][1], second.samples[-1][1]
     cell = (first.config.img_height, first.config.img_width)
-    target = desk.folder / f"pairs-{first.name}-{second.name}.png"
+    target = desk.folder / f"pairs-{first.key}-{second.key}.png"
     pictures.paired_rows(upper, lower, cell, PAIRED_ROWS, target)
     names = {"first": desk.label(first), "second": desk.label(second)}
     title = words("fig.paired", **names)

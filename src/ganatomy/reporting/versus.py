@@ -9,6 +9,7 @@ from typing import Any
 from .. import files
 from ..laboratory.comparing import RECORD_NAME
 from ..laboratory.shapes import COMPARE
+from ..paths import exists
 from .desk import Desk
 from .records import Records, RunRecord, numbered
 from .words import Words
@@ -44,10 +45,10 @@ def locate(paths: list[Path], out: Path | None) -> tuple[list[Path], Path | None
 
     The folder of a comparison stands for its runs; runs that are to be reported into that folder are its own.
     """
-    if len(paths) == 1 and (paths[0] / RECORD_NAME).exists():
+    if len(paths) == 1 and exists(paths[0] / RECORD_NAME):
         folders = run_folders(_read(paths[0]), paths[0])
         return [folder for group in folders.values() for folder in group], out or paths[0], paths[0]
-    return paths, out, out if out is not None and (out / RECORD_NAME).exists() else None
+    return paths, out, out if out is not None and exists(out / RECORD_NAME) else None
 
 
 def run_folders(record: dict[str, Any], start: Path) -> dict[str, list[Path]]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -18,10 +19,13 @@ from torch import Tensor, nn
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
-from ..errors import ConfigError, RunError
+from ..errors import ConfigError, ElsewhereError, GanatomyError, RunError
 
 TIMEOUT = datetime.timedelta(minutes=30)
 """How long a process waits for the others, for example while the first one saves."""
+JOIN_TIMEOUT = datetime.timedelta(minutes=5)
+"""How long it waits for the others to be there at all; torchrun starts them at the same time."""
+Result = TypeVar("Result")
 
 
 class Group:
@@ -29,6 +33,8 @@ class Group:
 
     def __init__(self, rank: int = 0, size: int = 1):
         self.rank, self.size = rank, size
+        self.has_run = False
+        """Whether there is a run folder already, with which the training can be taken up again."""
 
     @property
     def is_first(self) -> bool:
@@ -82,7 +88,7 @@ class Group:
         try:
             dist.all_gather(found, own)
         except RuntimeError as error:
-            raise _lost(error) from error
+            raise self._lost(error) from error
         wrong = [name for number, name in enumerate(networks) if len({int(each[number]) for each in found}) > 1]
         if wrong:
             raise RunError(
@@ -94,11 +100,57 @@ class Group:
         """Wait until all processes are here."""
         self.any(False)
 
+    def in_turn(self, work: Callable[[], Result]) -> Result:
+        """Do the same work in every process, first in the first one: it downloads and writes, the others find it.
+
+        What is refused anywhere ends all of them: the process that refused it says why, and the others, who did nothing
+        wrong, end with an `ElsewhereError`. Nobody waits for a process that is gone.
+        """
+        if self.size == 1:
+            return work()
+        if self.is_first:
+            result = self._together(work)
+            self._together(lambda: None)
+            return result
+        self._together(lambda: None)
+        return self._together(work)
+
+    def _together(self, work: Callable[[], Result]) -> Result:
+        """Do a piece of work and learn whether it was done in all processes."""
+        error, result = None, None
+        try:
+            result = work()
+        except GanatomyError as found:
+            error = found
+        codes = torch.zeros(self.size, device=_device())
+        codes[self.rank] = float(error.exit_code if error else 0)
+        self._all_reduce(codes)
+        failed = [rank for rank, code in enumerate(codes.tolist()) if code]
+        if error is not None and failed[0] == self.rank:
+            error.is_said_here = True
+            raise error
+        if failed:
+            code = int(codes[failed[0]].item())
+            raise ElsewhereError(f"process {failed[0]} of this training could not go on.", code) from error
+        return cast(Result, result)
+
     def _all_reduce(self, tensor: Tensor) -> None:
         try:
             dist.all_reduce(tensor)
         except RuntimeError as error:
-            raise _lost(error) from error
+            raise self._lost(error) from error
+
+    def _lost(self, error: RuntimeError) -> RunError:
+        advice = (
+            " torchrun with --max-restarts starts them again from the last checkpoint; so does the same command with "
+            "--resume."
+        )
+        lost = RunError(
+            f"lost contact with the other processes of this training ({str(error).splitlines()[0]})."
+            f"{advice if self.has_run else ' Nothing was begun; what stopped them stands above.'}"
+        )
+        lost.is_said_here = self.has_run  # before, the first process has said what stopped it
+        return lost
 
 
 ALONE = Group()
@@ -106,7 +158,24 @@ ALONE = Group()
 
 def num_launched() -> int:
     """Return how many processes torchrun started together with this one, 1 without torchrun."""
-    return int(os.environ["WORLD_SIZE"]) if "WORLD_SIZE" in os.environ and "RANK" in os.environ else 1
+    return launched("WORLD_SIZE", 1, least=1) if "WORLD_SIZE" in os.environ and "RANK" in os.environ else 1
+
+
+def launched(name: str, default: int | None, least: int = 0) -> int:
+    """Return a number that torchrun puts into the environment, `default` where it is unset.
+
+    Anything but a number of at least `least`, or nothing where there is no default, is a `ConfigError`.
+    """
+    given = os.environ.get(name)
+    if given is None and default is not None:
+        return default
+    if given is None or not given.isdecimal() or len(given) > 9 or int(given) < least:
+        what = f"{name} is unset" if given is None else f"{name} is {given!r}"
+        raise ConfigError(
+            f"{what}, but torchrun, which starts several processes of one training, sets it to a number of {least} or "
+            "more. Start the training with torchrun, or unset WORLD_SIZE and RANK to train with one process."
+        )
+    return int(given)
 
 
 def is_launched() -> bool:
@@ -116,12 +185,13 @@ def is_launched() -> bool:
 
 def num_on_machine() -> int:
     """Return how many of the processes share this machine and its cores."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if is_launched() else 1
+    return launched("LOCAL_WORLD_SIZE", 1, least=1) if is_launched() else 1
 
 
 def num_restarts() -> int:
     """Return how often torchrun started these processes again after one of them failed."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    is_of_torchrun = "WORLD_SIZE" in os.environ and "RANK" in os.environ
+    return launched("TORCHELASTIC_RESTART_COUNT", 0) if is_of_torchrun else 0
 
 
 def is_restarted() -> bool:
@@ -129,20 +199,54 @@ def is_restarted() -> bool:
     return num_restarts() > 0
 
 
+def check_launched() -> None:
+    """Raise a `ConfigError` where the variables that torchrun sets are odd, or lack one that others need."""
+    num_restarts()
+    if not is_launched():
+        return
+    size, rank = num_launched(), launched("RANK", None)
+    if rank >= size:
+        raise ConfigError(
+            f"RANK is {rank}, but WORLD_SIZE is {size}: processes are numbered from 0 to {size - 1}. Start the "
+            "training with torchrun, or unset WORLD_SIZE and RANK to train with one process."
+        )
+    num_on_machine()
+    launched("MASTER_PORT", None, least=1)
+    if not os.environ.get("MASTER_ADDR"):
+        raise ConfigError(
+            f"WORLD_SIZE is {size}, but MASTER_ADDR is unset, so the {size} processes cannot find each other. Start "
+            "the training with torchrun, or unset WORLD_SIZE and RANK to train with one process."
+        )
+
+
 def join(device: torch.device) -> Group:
     """Join the processes that torchrun started (NCCL on CUDA, gloo elsewhere); alone, there is nothing to join."""
     if not is_launched():
         return ALONE
+    check_launched()
     if device.type not in ("cpu", "cuda"):
         raise ConfigError(f"several processes train on cpu or cuda, not on {device}; give --device cpu.")
     if device.type == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        local, found = launched("LOCAL_RANK", None), torch.cuda.device_count()
+        if local >= found:
+            raise ConfigError(
+                f"process {local} of this machine has no GPU: there are {found} here. Start at most {found} processes "
+                "on it (--nproc-per-node), or give --device cpu."
+            )
+        torch.cuda.set_device(local)
     if not dist.is_initialized():
-        store, rank, size = next(rendezvous("env://", timeout=TIMEOUT))
-        # torchrun keeps its store over a restart: under the old names stand addresses of processes that are gone.
-        store = PrefixStore(f"ganatomy-{num_restarts()}", store)
-        backend = "nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
+        try:
+            store, rank, size = next(rendezvous("env://", timeout=JOIN_TIMEOUT))
+            # torchrun keeps its store over a restart: under the old names stand addresses of processes that are gone.
+            store = PrefixStore(f"ganatomy-{num_restarts()}", store)
+            backend = "nccl" if device.type == "cuda" else "gloo"
+            dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ConfigError(
+                f"the {num_launched()} processes of this training did not find each other at "
+                f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} ({str(error).splitlines()[0]}). Start all of "
+                "them with torchrun, or unset WORLD_SIZE and RANK to train with one process."
+            ) from error
     return Group(dist.get_rank(), dist.get_world_size())
 
 
@@ -175,9 +279,3 @@ def checksum(network: nn.Module) -> int:
 def _device() -> torch.device:
     return torch.device("cuda") if dist.get_backend() == "nccl" else torch.device("cpu")
 
-
-def _lost(error: RuntimeError) -> RunError:
-    return RunError(
-        f"lost contact with the other processes of this training ({str(error).splitlines()[0]}). torchrun with "
-        "--max-restarts starts them again from the last checkpoint; so does the same command with --resume."
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Protocol, TypedDict
 
@@ -46,6 +47,25 @@ def build_step(state: TrainState) -> Step:
     if state.device.type != "cuda":
         return FastStep(state)
     return GraphStep(state) if state.group.size == 1 else FastStep(state, is_guarded=True)
+
+
+def as_possible_here(
+    config: TrainConfig, say: Callable[[str], None] = lambda message: None, num_threads: int | None = None
+) -> TrainConfig:
+    """Return a run's configuration as this machine can compute it, itself where its device is here.
+
+    Elsewhere it goes on with the CPU, in float32, which every device computes (the weights, averages and optimizers
+    are float32 always), with as many threads as a new run would have here or as asked for, and `say` is told.
+    """
+    if device.is_here(config.device):
+        return config
+    threads, reason = device.choose_threads(num_threads)
+    say(
+        f"this run was made with {config.device} ({config.precision}), which PyTorch does not find here: it goes on "
+        f"with the CPU in float32, CPU threads: {threads} ({reason}). Its bytes are not those of the run on "
+        f"{config.device} any more."
+    )
+    return dataclasses.replace(config, device="cpu", precision="float32", num_threads=threads)
 
 
 def prepare(config: TrainConfig) -> None:

@@ -21,6 +21,7 @@ from typing import Any, Literal, get_args
 from .. import files
 from ..config import TrainConfig
 from ..errors import ConfigError, GroupError, OutputError, unknown
+from ..paths import exists
 from . import shapes
 from .run import Run, check_free, create_run, open_run
 
@@ -135,7 +136,7 @@ class RunGroup:
 
 def is_group(path: str | PathLike[str]) -> bool:
     """Return whether a path is the folder of a group."""
-    return (Path(path) / files.GROUP_RECORD).exists()
+    return exists(Path(path) / files.GROUP_RECORD)
 
 
 def open_group(path: str | PathLike[str]) -> RunGroup:

@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from .. import config as configuration
-from .. import device, files
+from .. import device, files, paths
 from ..config import TrainConfig
 from ..errors import GanatomyError, OutputError, RunError
 from ..models import registry
@@ -129,8 +129,10 @@ def check_free(folder: Path, own: Collection[str] = ()) -> None:
 
     What a killed start left is no hindrance, nor what has a name in `own`.
     """
+    if paths.exists(folder) and not paths.is_dir(folder):
+        raise OutputError(f"the output folder {folder} cannot be written: it is no folder. Choose another with --out.")
     for name, kind in (("config.json", "run"), (files.GROUP_RECORD, "group of runs")):
-        if (folder / name).exists():
+        if paths.exists(folder / name):
             raise RunError(
                 f"{folder} already holds a {kind}. Continue it with `ganatomy train --resume {folder}`, "
                 "or choose another --out."
@@ -178,13 +180,9 @@ def _left_by_a_start(folder: Path) -> list[str]:
 def open_run(path: str | PathLike[str]) -> Run:
     """Return the run at a folder; a `RunError` says what is missing where it is not one."""
     folder = Path(path)
-    if not folder.is_dir():
+    if not paths.is_dir(folder):
         raise RunError(f"{folder} is not a folder; give the folder of a run, as printed by `ganatomy train`.")
-    try:
-        is_run = (folder / "config.json").exists()
-    except OSError as error:
-        raise RunError(f"{folder} cannot be read: {files.why(error)}.") from error
-    if not is_run:
+    if not paths.exists(folder / "config.json"):
         inside = " It is a lab: give one of the runs inside its runs/ folder." if (folder / "lab.json").exists() else ""
         if (folder / files.GROUP_RECORD).exists():
             inside = " It is a group of runs: give one of the runs inside it."

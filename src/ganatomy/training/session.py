@@ -81,15 +81,16 @@ def run_training(
     should_stop: Callable[[], bool] = lambda: False,
     watch: Watch | None = None,
     group: Group = ALONE,
+    num_threads: int | None = None,
 ) -> Iterator[Progress]:
     """Train a run from its newest checkpoint (or from 0) to the end; yields a progress record per tick.
 
     One process may write a run folder at a time; of a `group` it is the first. `say` receives what was decided, in
     words. Until the first write every error leaves the folder as it was; later ones have exit code 1, and status.json
     names them before they are raised. `watch` looks at the state in mid-run, and its word stands in the progress
-    records.
+    records. Where this machine lacks the run's device the CPU goes on, with `num_threads`.
     """
-    config = run.config
+    config = engine.as_possible_here(run.config, say, num_threads)
     if dataset.sha256 != config.data_sha256:
         raise DataError(
             f"{run.folder} was trained on {config.data} with hash {config.data_sha256[:12]}..., "
@@ -97,19 +98,10 @@ def run_training(
         )
     distributed.check_split(config.batch_size, config.total_nimg or config.batch_size, group)
     belongings.check_links(run.folder)
-    with files.one_writer(run.folder) if group.is_first else contextlib.nullcontext():
-        device.choose_device(config.device)
-        memory.check(config)
-        engine.prepare(config)
-        _warn_about_changes(run, group, say)
-        state = TrainState(config, torch.device(config.device), group)
-        if checkpoint.load_newest(run.folder, state, say):
-            say(f"{run.name}: continuing at {state.cur_nimg:,} of {config.total_nimg:,} images.")
-        elif config.init_from:
-            say(warm_start.start(state, Path(config.init_from), run.name))
-        checkpoint.check_places(run.folder, state)
-        cut = runlog.plan_cut(run.folder, config, state.cur_nimg)
-        group.wait()  # all have read before the first one writes
+    with contextlib.ExitStack() as held:
+        # all have read before the first one writes
+        state, cut = group.in_turn(lambda: _prepared(run, config, group, say, held))
+        group.has_run = True
         try:
             if group.is_first:
                 _begin(run, dataset, cut, state.cur_nimg)
@@ -123,6 +115,25 @@ def run_training(
             raise failure from error.__cause__ if failure is error else error
         if group.is_first:
             write_status(run, "finished", state.cur_nimg)
+
+
+def _prepared(
+    run: Run, config: TrainConfig, group: Group, say: Callable[[str], None], held: contextlib.ExitStack
+) -> tuple[TrainState, belongings.Cut]:
+    """Return the state that training goes on from, and what is to be cut back; the first process holds the lock."""
+    if group.is_first:
+        held.enter_context(files.one_writer(run.folder))
+    device.choose_device(config.device)
+    memory.check(config)
+    engine.prepare(config)
+    _warn_about_changes(run, group, say)
+    state = TrainState(config, torch.device(config.device), group)
+    if checkpoint.load_newest(run.folder, state, say):
+        say(f"{run.name}: continuing at {state.cur_nimg:,} of {config.total_nimg:,} images.")
+    elif config.init_from:
+        say(warm_start.start(state, Path(config.init_from), run.name))
+    checkpoint.check_places(run.folder, state)
+    return state, runlog.plan_cut(run.folder, config, state.cur_nimg)
 
 
 def _begin(run: Run, dataset: Dataset, cut: belongings.Cut, cur_nimg: int) -> None:
@@ -143,7 +154,11 @@ def _in_mid_run(run: Run, error: GanatomyError | OSError) -> GanatomyError:
         )
     if isinstance(error, OSError):
         return StorageError(f"writing {run.folder} failed: {error}. Free some space, then resume the run.")
-    return MidRunError(str(error)) if error.exit_code == 2 else error
+    if error.exit_code != 2:
+        return error
+    failure = MidRunError(str(error))
+    failure.is_said_here = error.is_said_here
+    return failure
 
 
 def _save_real(run: Run, dataset: Dataset) -> None:
@@ -169,7 +184,19 @@ def _warn_about_changes(run: Run, group: Group, say: Callable[[str], None]) -> N
             f"warning: this run was begun by {config.num_processes} and goes on with {num} at a time (processes): the "
             f"same images and latents, but batch norm now sees {config.batch_size // num} images at a time."
         )
-    before, now = shapes.ENVIRONMENT.read(run.folder / "environment.json"), device.environment()
+    wished = device.wished_threads()
+    if wished is not None and wished != config.num_threads and device.is_here(config.device):
+        say(
+            f"OMP_NUM_THREADS is {wished}, but the run goes on with its own {config.num_threads} CPU threads, which "
+            "are part of an exact continuation."
+        )
+    now = device.environment()
+    try:
+        before = shapes.ENVIRONMENT.read(run.folder / "environment.json")
+    except RunError as error:  # a training needs it for nothing but this comparison
+        say(f"warning: {error} So it is not known what changed since the run's start; numbers may differ.")
+        return
     for name in ("cpu", "packages"):
-        if before.get(name, now[name]) != now[name]:
-            say(f"warning: {name} changed since the run's start ({before[name]} -> {now[name]}); numbers may differ.")
+        if before.get(name) != now[name]:
+            was = before.get(name, "not recorded")
+            say(f"warning: {name} changed since the run's start ({was} -> {now[name]}); numbers may differ.")
