@@ -53,8 +53,8 @@ _INTERVAL = "no training is longer"
 # fmt: off
 BOUNDS: dict[str, Bound] = {
     # of a training
-    "lr_g": _positive(1000, "a step beyond that leaves float32 at once", is_whole=False),
-    "lr_d": _positive(1000, "a step beyond that leaves float32 at once", is_whole=False),
+    "lr_g": _positive(1e30, "float32, in which weights move, holds little more", is_whole=False),
+    "lr_d": _positive(1e30, "float32, in which weights move, holds little more", is_whole=False),
     "z_dim": _positive(65_536, "every latent number is also looked at one by one"),
     "batch_size": _positive(1_048_576, "a step holds its images in memory"),
     "num_epochs": _positive(10**12, "it would not end", is_whole=False),
@@ -183,4 +183,6 @@ def _num_digits(whole: int) -> int:
 
 
 def _plain(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}" if value.is_integer() else f"{value:g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if value.is_integer() and value < 1e15 else f"{value:g}"
