@@ -214,7 +214,7 @@ def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | N
     given = codes.read_latents(Path(latents), z_dim) if latents else None
     num, stream = num if given is None else len(given), rng.LatentStream(seed, "sample", z_dim)
     needed = output.check_samples(path, num, shape)
-    G = opened.generator()
+    G, snapshot = opened.opened()
     files.make_folder(path.parent)
     _use_machine(opened.config)
     is_short = num <= output.block_nimg(shape)
@@ -239,7 +239,7 @@ def sample(run: PathOrRun, /, *, num: int = 64, seed: int = 0, latents: Path | N
             room = "" if free is None else f"; {device.told_bytes(free)} are free there"
             console.say(f"{num:,} images take about {device.told_bytes(needed)} on the disk{room}.")
             written = console.show(work, f"sample {opened.name}") or ""
-    console.say(f"{num:,} images of {opened.name} at {opened.snapshot_nimg:,} training images: {written}")
+    console.say(f"{num:,} images of {opened.name} at {snapshot.nimg:,} training images: {written}")
     if is_mapped:
         return output.mapped(path)
     return torch.cat([torch.empty(0, *shape, dtype=torch.uint8), *(kept[start] for start in sorted(kept))]).numpy()

@@ -51,7 +51,7 @@ def changed(desk: Desk) -> tuple[str, ...]:
             continue
         if any(key in run.lab and run.lab[key] != run.measure.get(key) for key in _MEASURED):
             found.append(desk.words("changed.measure", run=desk.label(run), seed=run.measure.get("seed", "–")))
-        if _edits_of_lab(desk, run) != _edits_now(run):
+        if desk.records.lab.get("edits") and _edits_of_lab(desk, run) != _edits_now(run):
             found.append(desk.words("changed.dissect", run=desk.label(run)))
     return tuple(found)
 
