@@ -128,9 +128,9 @@ def lab(
     _check_lang(lang)
     bounds.check("seed", seed)
     dataset = _open(data, options)
-    plan = planning.make_plan(budget=budget, seed=seed, dims=dims, dataset=dataset, say=console.say)
     folder = Path(out or Path("runs") / f"lab-{files.plain_name(dataset.name)}-{budget}-s{seed}")
     _keep_apart(folder, dataset)
+    plan = planning.make_plan(budget=budget, seed=seed, dims=dims, dataset=dataset, say=console.say)
     planning.check_folder(folder)
     place.check(files.make_folder(folder))
     with files.one_writer(folder), console.stoppable(f"Start it again with `{_command()}`: it continues.") as stop:

@@ -101,13 +101,13 @@ def _start(words: Words, group: Group) -> Run | RunGroup:
         out, seeds = Path(words.out), None if words.seeds is None else _seeds(words, preset)
         group.in_turn(lambda: _check_place(out, seeds) if group.is_first else None)
     dataset = group.in_turn(lambda: shared.open_data(words.data, words.options))
+    shared.keep_apart(Path(words.out or "runs"), dataset)
     if words.seeds is not None:
         return _start_group(words, preset, asked, dataset)
     config = session.configure(preset, dataset, asked, console.say)
     if config.init_from is not None:
         warm_start.check_fits(Path(config.init_from), config)
     folder = Path(words.out or Path("runs") / files.new_run_name(preset.preset, config.seed))
-    shared.keep_apart(folder, dataset)
     decision = None
     if seconds is not None:
         as_asked: dict[str, Any] = {name: asked.get(name) for name in INTERVALS}
@@ -230,7 +230,6 @@ def _start_group(words: Words, preset: TrainConfig, asked: dict[str, Any], datas
     features_for(dataset)  # a damaged network is refused here, before any work
     name = files.new_run_name(f"{preset.preset}-x{len(seeds)}", seeds[0])
     folder = Path(words.out or Path("runs") / name)
-    shared.keep_apart(folder, dataset)
     if config.init_from is not None:
         warm_start.check_fits(Path(config.init_from), config)
         console.say("note: all trainings start from the same weights; their spread does not hold that of the start.")

@@ -112,6 +112,29 @@ def test_the_smallest_measurement_is_a_whole_record(dataset):
     assert "fd2_test[plain]" in stages.measure_lines({"run": "r", "nimg": 1, **record})
 
 
+@pytest.mark.parametrize(("num_train", "num_test"), [(2, 2), (11, 2), (11, 20), (12, 6)])
+def test_sets_with_next_to_nothing_are_measured_as_far_as_they_can_be(dataset, num_train, num_test):
+    few = dataclasses.replace(
+        dataset, sha256=f"{dataset.sha256} {num_train} {num_test}", train=ImageStore(dataset.train.images[:num_train]),
+        test=ImageStore(dataset.test.images[:num_test]), class_names=(),
+    )  # fmt: skip
+    record = measure(few)
+    json.dumps(record, allow_nan=False)
+    floors = {name: score["floor"] for name, score in record["scores"].items()}
+    without = {row["score"] for row in record["left_out"] if row["part"] == "floor"}
+    assert {name for name, floor in floors.items() if floor is None} == without
+    assert ("fd60_test[plain]" in without) == (num_train < 12)
+    gone = {row["score"] for row in record["left_out"] if row["part"] == "score"}
+    assert ("precision60_test[plain]" in gone) == (num_test <= 5)
+    assert all(np.isfinite(score["value"]) for score in record["scores"].values())
+
+
+def test_a_single_test_image_is_refused_with_the_right_number(dataset):
+    one = dataclasses.replace(dataset, test=ImageStore(dataset.test.images[:1]), class_names=())
+    with pytest.raises(DataError, match="has 1 test image to compare with; at least 2 are needed"):
+        measure(one)
+
+
 def test_scores_without_a_floor_are_printed(dataset):
     """Five held-out images are too few for the neighbourhoods of the floor, 32 test images are enough for the score."""
     few = dataclasses.replace(dataset, train=ImageStore(dataset.train.images[:30]))

@@ -249,6 +249,8 @@ def _left_out(record: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]]:
     (name, score), *_ = record["scores"].items()
     sizes = {"num_gen": score["num_gen"], "num_real": score["num_real"]}
     found = []
+    if score["floor"] is None:
+        found.append(left_out(name, "few_floor", "floor", least=MIN_COMPARED - 1, num_floor=dataset.num_held_out))
     if score["spread"] is None:
         found.append(left_out(name, "few_error", "error", least=2 * NUM_GROUPS, **sizes))
     if record["bias"] is None:

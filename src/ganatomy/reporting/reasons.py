@@ -42,6 +42,11 @@ DECISIONS = (
         r"(?P<n>[\d,]+) of (?P<total>[\d,]+) classes have no picture to test on: (?P<names>[^;]+)$",
         "why.classes_untested",
     ),
+    (r"no picture of (?P<names>[^;]+) can be read$", "why.classes_unread"),
+    (
+        r"no value is below (?P<least>\d+) or above (?P<most>\d+) of 255, so the pictures are nearly ",
+        "why.range",
+    ),
     (r"pictures that repeat each other stay on one side", "why.twins_together"),
     (r"(?P<n>[\d,]+) pictures to test on repeat others to train on", "why.twins_apart"),
 )

@@ -79,6 +79,7 @@ TEXT: dict[str, str] = {
     "decision.split": "Training and test",
     "decision.twins": "Repeated pictures",
     "decision.classes": "Classes",
+    "decision.range": "Range of values",
     "decided.fit.none": "nothing",
     "decided.fit.crop": "filling and cutting (crop)",
     "decided.fit.pad": "fitting and filling up (pad)",
@@ -104,6 +105,9 @@ TEXT: dict[str, str] = {
     "why.split_drawn": "a fixed draw sets aside 1 in {share}: {train} + {test} pictures",
     "why.split_by_class": "a fixed draw sets aside 1 in {share}, of every class alike: {train} + {test} pictures",
     "why.classes_untested": "{n} of {total} classes have no picture to test on: {names}",
+    "why.classes_unread": "no picture of {names} can be read",
+    "why.range": "all values lie between {least} and {most} of 255, so the pictures have hardly any contrast; perhaps "
+    "they were scaled by mistake",
     "why.twins_together": "pictures that repeat each other are either all training or all test images",
     "why.twins_apart": "{n} test images repeat training images, exactly or nearly: copies of training images cannot be "
     "told from new ones, and scores look better than they are",
