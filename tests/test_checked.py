@@ -11,7 +11,7 @@ import safetensors.numpy
 import torch
 from PIL import Image
 
-from ganatomy import config, files, images, presets
+from ganatomy import config, images, presets
 from ganatomy.arrays import read_arrays
 from ganatomy.checked import (
     COUNT,
@@ -29,6 +29,7 @@ from ganatomy.checked import (
     needing,
     not_all_zero,
     one_of,
+    read_text,
     record,
 )  # fmt: skip
 from ganatomy.datasets.shapes import IMPORTED
@@ -139,7 +140,7 @@ def test_damaged_lines_are_refused(kind, lines, tmp_path):
 def test_what_is_no_file_is_refused_at_once(make, tmp_path):
     for name, read in (
         ("config.json", config.read), ("measure.json", MEASURE.read), ("stats.jsonl", lambda p: list(STATS.lines(p))),
-        ("command.txt", files.read_text), ("a.png", images.read_png),
+        ("command.txt", read_text), ("a.png", images.read_png),
         ("atlas.safetensors", lambda p: read_arrays(p, ATLAS_ARRAYS, "dissect")),
     ):  # fmt: skip
         make(tmp_path / name)

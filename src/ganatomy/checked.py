@@ -304,6 +304,14 @@ class Kind:
             yield self._checked(path, found, sizes, f", record {number_}")
 
 
+def read_text(path: Path, limit: int = 2**20) -> str:
+    """Return the text of a small UTF-8 file of ours; what is none is a `RunError`."""
+    try:
+        return files.read_bytes(path, limit).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path} is no text in UTF-8. Restore it from a copy, or delete it to leave it out.") from error
+
+
 def is_there(path: Path) -> bool:
     """Return whether a name is taken, be it by a link that leads nowhere."""
     return path.exists() or path.is_symlink()

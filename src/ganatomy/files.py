@@ -128,14 +128,6 @@ def read_bytes(path: Path, limit: int = MAX_RECORD_BYTES) -> bytes:
     return data
 
 
-def read_text(path: Path, limit: int = 2**20) -> str:
-    """Return the text of a small UTF-8 file of ours; what is none is a `RunError`."""
-    try:
-        return read_bytes(path, limit).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RunError(f"{path} is no text in UTF-8. Restore it from a copy, or delete it to leave it out.") from error
-
-
 def parse_json(data: bytes | str) -> Any:
     """Return the value of JSON text in UTF-8; a `ValueError` in words says what is wrong with it.
 

@@ -105,7 +105,7 @@ def _problem(survey: Survey) -> str | None:
 def _same(name: str, record: dict[str, Any]) -> dict[str, Any]:
     """Return the record if the set known by this name has the same content, else raise a `ConfigError`."""
     target = root() / name
-    if files.read_json(target / RECORD).get("sha256") != record["sha256"]:
+    if IMPORTED.read(target / RECORD)["sha256"] != record["sha256"]:
         raise ConfigError(f"{name} is already imported with other content; give another --name, or remove {target}.")
     return record
 

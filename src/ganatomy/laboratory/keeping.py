@@ -13,7 +13,9 @@ from .. import files
 from ..errors import GanatomyError, OutputError, RunError, StorageError
 from ..latent import dissected
 from ..latent.dissection import DissectConfig
+from ..latent.shapes import DISSECT
 from ..metrics.network import FeatureNetwork
+from ..metrics.shapes import MEASURE
 from ..training import snapshots
 from ..training.run import Run
 
@@ -107,7 +109,7 @@ def is_measured(run: Run, wanted: Mapping[str, Any] | None = None, network: Feat
     path = run.folder / "measure.json"
     if not path.exists():
         return False
-    record = files.read_json(path)
+    record = MEASURE.read(path)
     if not snapshots.is_of(record, snapshots.newest(run.folder)) or not _agrees(record, wanted or {}):
         return False
     known = record.get("features")
@@ -119,7 +121,7 @@ def is_dissected(run_folder: Path, config: DissectConfig, num_real: int) -> bool
     path = dissected.folder_of(run_folder) / dissected.RECORD_NAME
     if not path.is_file():
         return False
-    record = files.read_json(path)
+    record = DISSECT.read(path)
     wanted = {name: value for name, value in asdict(config).items() if name not in _NOT_COMPARED}
     wanted |= {"values": list(config.values), "atlas_values": list(config.measured_values)}
     wanted |= {"edit_words": list(config.edits), "num_real": num_real, "has_given_latents": False, "num_own": 0}

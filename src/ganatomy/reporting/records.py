@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import config as configuration
 from .. import files
-from ..checked import Kind, is_there
+from ..checked import Kind, is_there, read_text
 from ..config import TrainConfig
 from ..datasets.shapes import DATA
 from ..errors import RunError
@@ -138,7 +138,7 @@ class RunRecord:
         return TIMING.read_if_there(self.folder / "timing.json") or {}
 
     def _dissected(self, part: str, kind: Kind) -> dict[str, Any] | None:
-        return kind.read_if_there(self.folder / "dissect" / f"{part}.json", z_dim=self.config.z_dim)
+        return kind.read_if_there(self.dissect_folder / f"{part}.json", z_dim=self.config.z_dim)
 
     @cached_property
     def samples(self) -> list[tuple[int, Path]]:
@@ -242,7 +242,7 @@ def read_run(folder: Path, lab: dict[str, Any] | None = None, data: dict[str, An
         folder=folder,
         config=configuration.read(folder / "config.json"),
         environment=ENVIRONMENT.read_if_there(folder / "environment.json") or {},
-        command=files.read_text(command).strip() if is_there(command) else "",
+        command=read_text(command).strip() if is_there(command) else "",
         lab=lab or {},
         lab_data=data or {},
     )

@@ -25,13 +25,6 @@ STATS = Kind(
     "delete it: then its curves are lost, the run itself is not",
 )
 """One line; every value but the image count is a scalar."""
-LINE = Kind(record({"cur_nimg": COUNT}), "delete the file: then its curves are lost, the run itself is not")
-"""What cutting back needs of a line of stats.jsonl or panel.jsonl."""
-_FILE = record({"size": COUNT, "sha256": TEXT})
-COUNTERS = Kind(record({"cur_nimg": COUNT, "tick_num_images?": COUNT}), "remove that checkpoint")
-MANIFEST = Kind(
-    record({"files": record({"state.safetensors": _FILE, "counters.json": _FILE})}), "remove that checkpoint"
-)
 GROUP = Kind(
     record(
         {

@@ -39,6 +39,8 @@ def snapshot_files(folder: Path) -> dict[int, Path]:
 
 def hashed(nimg: int, path: Path) -> Snapshot:
     """Return what tells a snapshot from others; a file that cannot be read is a `RunError`."""
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise RunError(f"snapshot {path} is not a file.")
     try:
         return Snapshot(nimg, files.sha256_file(path))
     except OSError as error:
