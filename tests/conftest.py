@@ -15,11 +15,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import filelock
+import hypothesis
 import numpy as np
 import pytest
 import torch
 
 from ganatomy.datasets.store import Dataset, ImageStore
+
+# How long an example takes says more of what else the machine does than of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 """The name of this test process, where several share the tests; they inherit what the first one set here."""

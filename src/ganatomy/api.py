@@ -13,7 +13,6 @@ Heavy modules are imported inside the functions, so that `--help` is instant. Ev
 from __future__ import annotations
 
 import contextlib
-import json as json_format
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -22,8 +21,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 from . import bounds, console, files
 from .border import verb
 from .config import DataOptions, Overrides
-from .errors import ConfigError, unknown
+from .errors import ConfigError
 from .shared import DATA_OPTIONS
+from .shared import as_json as _as_json
+from .shared import check_lang as _check_lang
 from .shared import command as _command
 from .shared import keep_apart as _keep_apart
 from .shared import of_run as _of_run
@@ -303,10 +304,6 @@ def measure(
     return record
 
 
-def _as_json(record: dict[str, Any]) -> str:
-    return json_format.dumps(record, ensure_ascii=False, indent=1)
-
-
 @verb
 def dissect(
     run: PathOrRun,
@@ -381,9 +378,8 @@ def report(
     if out is None and len(paths) == 1 and is_group(paths[0]):
         out = Path(paths[0])
     folders = expand(paths)
-    for folder in folders:
-        for run_folder in (folder, *folder.glob("runs/*")):
-            tidy(run_folder)
+    for run_folder in (inside for folder in folders for inside in (folder, *folder.glob("runs/*"))):
+        tidy(run_folder)
     return _write_page(folders, lang, page, None, out)
 
 
@@ -402,8 +398,3 @@ def _write_page(
         console.say(line)
     console.say(f"report: {result.html}")
     return result.html
-
-
-def _check_lang(lang: str) -> None:
-    if lang not in ("en", "zh"):
-        raise unknown("language", lang, ("en", "zh"))

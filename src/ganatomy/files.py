@@ -7,7 +7,6 @@ them is a `RunError` in words. Nothing here writes, locks or deletes through a s
 from __future__ import annotations
 
 import contextlib
-import datetime
 import errno
 import glob
 import hashlib
@@ -72,9 +71,8 @@ def writing(path: Path) -> Iterator[BinaryIO]:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise StorageError(
-            f"could not write {path}: {why(error)}. Free some space or choose another folder."
-        ) from error
+        advice = "Free some space or choose another folder."
+        raise StorageError(f"could not write {path}: {why(error)}. {advice}") from error
     finally:
         with contextlib.suppress(OSError):  # what went wrong matters more than what is left of the attempt
             temporary.unlink(missing_ok=True)
@@ -270,13 +268,12 @@ def sha256_file(path: Path) -> str:
 
 def fsync_folder(folder: Path) -> None:
     """Make renames inside a folder durable, where the system knows how (not on Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if os.name != "nt":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def make_folder(folder: Path) -> Path:
@@ -309,12 +306,6 @@ def own_folder(parent: Path, name: str) -> Path:
     except OSError as error:
         raise OutputError(f"{folder} cannot be made: {why(error)}.") from error
     return folder
-
-
-def new_run_name(preset: str, seed: int) -> str:
-    """Return a run's folder name: preset, seed, local time and four random hex digits."""
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return f"{preset}-s{seed}-{stamp}-{secrets.token_hex(2)}"
 
 
 def run_name(folder: Path) -> str:

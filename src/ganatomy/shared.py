@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import console
 from .config import DataOptions, TrainConfig
-from .errors import ConfigError
+from .errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     from .datasets.store import Dataset
@@ -65,3 +66,14 @@ def command() -> str:
     if Path(sys.argv[0]).stem in ("ganatomy", "__main__"):
         return shlex.join(["ganatomy", *sys.argv[1:]])
     return "ganatomy (called from Python)"
+
+
+def as_json(record: dict[str, Any]) -> str:
+    """Return a record as JSON for people and machines to read."""
+    return json.dumps(record, ensure_ascii=False, indent=1)
+
+
+def check_lang(lang: str) -> None:
+    """Refuse a language that no report is written in."""
+    if lang not in ("en", "zh"):
+        raise unknown("language", lang, ("en", "zh"))

@@ -25,7 +25,7 @@ from .training import budget, distributed, replicates, session, warm_start, work
 from .training.budget import Decision
 from .training.distributed import ALONE, Group
 from .training.replicates import Executor, RunGroup
-from .training.run import Run, check_free, create_run, open_run
+from .training.run import Run, check_free, create_run, new_run_name, open_run
 
 INTERVALS = ("tick_nimg", "sample_nimg", "snapshot_nimg", "checkpoint_nimg")
 
@@ -107,7 +107,7 @@ def _start(words: Words, group: Group) -> Run | RunGroup:
     config = session.configure(preset, dataset, asked, console.say)
     if config.init_from is not None:
         warm_start.check_fits(Path(config.init_from), config)
-    folder = Path(words.out or Path("runs") / files.new_run_name(preset.preset, config.seed))
+    folder = Path(words.out or Path("runs") / new_run_name(preset.preset, config.seed))
     decision = None
     if seconds is not None:
         as_asked: dict[str, Any] = {name: asked.get(name) for name in INTERVALS}
@@ -228,7 +228,7 @@ def _start_group(words: Words, preset: TrainConfig, asked: dict[str, Any], datas
         why = "one for each of the trainings side by side"
     config = session.configure(preset, dataset, asked, console.say, threads=(executor.num_threads, why))
     features_for(dataset)  # a damaged network is refused here, before any work
-    name = files.new_run_name(f"{preset.preset}-x{len(seeds)}", seeds[0])
+    name = new_run_name(f"{preset.preset}-x{len(seeds)}", seeds[0])
     folder = Path(words.out or Path("runs") / name)
     if config.init_from is not None:
         warm_start.check_fits(Path(config.init_from), config)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import os
+import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from os import PathLike
@@ -202,3 +204,9 @@ def write_status(run: Run, state: str, cur_nimg: int, message: str = "") -> None
 def failure_state(error: GanatomyError) -> str:
     """Return the status word for the error that ended a run."""
     return {"Interrupted": "interrupted", "DivergedError": "diverged"}.get(type(error).__name__, "failed")
+
+
+def new_run_name(preset: str, seed: int) -> str:
+    """Return a run's folder name: preset, seed, local time and four random hex digits."""
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return f"{preset}-s{seed}-{stamp}-{secrets.token_hex(2)}"
