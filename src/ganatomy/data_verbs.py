@@ -53,9 +53,7 @@ def data_get(name: str, /) -> Path:
 def data_inspect(
     path: str | PathLike[str], /, *, out: Path | None = None, **shape: Unpack[ShapeOptions]
 ) -> dict[str, Any]:
-    """Look at own pictures before any training: what was found, what will be done, which files are refused and why.
-
-    Where nothing can be trained on as it is, the record's `problem` says why, and the command line returns 2.
+    """Look at own pictures before any training: what was found, will be done, is refused, and why. Status 2: unusable.
 
     Args:
         path: Folder, .zip, .npz or .npy.

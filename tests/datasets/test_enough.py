@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from ganatomy import presets
 from ganatomy.datasets import enough
 from ganatomy.datasets.fitting import Fitting
 from ganatomy.datasets.inspection import inspect
 from ganatomy.datasets.store import Dataset, ImageStore
 from ganatomy.metrics.prdc import K
-from ganatomy.training.session import warn_of_size
+from ganatomy.training import session
 from pictures import drawn, png
 
 
@@ -55,23 +56,25 @@ def test_inspect_says_it_last(tmp_path, num, start):
     assert found.problem is None
 
 
-def test_training_says_it_before_the_first_step_and_once(tmp_path, ganatomy_here):
-    done = ganatomy_here(
-        "train", "gan", "--data", folder(tmp_path / "set", 12), "--total-nimg", 64, "--num-threads", 1,
-        "--precision", "float32", "--out", tmp_path / "run",
-    )  # fmt: skip
-    assert done.returncode == 0
-    before = done.stderr[: done.stderr.index("run folder:")]
-    assert before.count("so few pictures cannot be measured in full") == 1
-    assert before.count("every step shows 64 pictures, and there are 10 to train on: each of them 6.4 times") == 1
-    assert done.stderr.count("every step shows") == 1
+def made_up(num_train: int, num_test: int) -> Dataset:
+    draw = np.random.default_rng(0)
+    sizes = (num_train, num_test)
+    stores = [ImageStore(torch.from_numpy(draw.integers(0, 256, (n, 1, 8, 8), dtype=np.uint8))) for n in sizes]
+    return Dataset("x", *stores, "0" * 64, ())
+
+
+def test_training_says_it_before_the_first_step_and_once():
+    said: list[str] = []
+    asked = {"precision": "float32", "num_threads": 1, "total_nimg": 64}
+    session.configure(presets.preset("gan"), made_up(10, 2), asked, said.append)
+    text = "\n".join(said)
+    assert text.count("so few pictures cannot be measured in full") == 1
+    assert text.count("every step shows 64 pictures, and there are 10 to train on: each of them 6.4 times") == 1
 
 
 def test_larger_sets_and_smaller_batches_are_passed_without_a_word():
-    draw = np.random.default_rng(0)
-    stores = [ImageStore(torch.from_numpy(draw.integers(0, 256, (n, 1, 8, 8), dtype=np.uint8))) for n in (64, 10)]
     said: list[str] = []
-    warn_of_size(Dataset("x", *stores, "0" * 64, ()), 64, said.append)
+    session.warn_of_size(made_up(64, 10), 64, said.append)
     assert said == []
-    warn_of_size(Dataset("x", *stores, "0" * 64, ()), 65, said.append)
+    session.warn_of_size(made_up(64, 10), 65, said.append)
     assert len(said) == 1

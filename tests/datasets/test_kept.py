@@ -319,6 +319,7 @@ def test_the_drawn_set_is_drawn_once(cache, monkeypatch):
     assert len(said) == 1
 
 
+@pytest.mark.slow
 def test_several_processes_at_once(tmp_path, cache):
     folder = filled(tmp_path / "set", 60)
     code = (
