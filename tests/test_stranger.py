@@ -46,6 +46,9 @@ def place(tiny_dataset) -> Iterator[Path]:
     (root / "mine").chmod(0o777)
     (root / "home").mkdir()
     (root / "home").chmod(0o777)
+    for module in pkgutil.walk_packages(ganatomy.__path__, "ganatomy."):
+        importlib.import_module(module.name)  # they may not read the program's files either
+    ganatomy.report([run], out=root / "page")  # what is imported late
     yield root
     shutil.rmtree(root)
 
@@ -53,9 +56,6 @@ def place(tiny_dataset) -> Iterator[Path]:
 @pytest.fixture
 def stranger(ganatomy_here, place, monkeypatch) -> Callable[..., object]:
     """Run a command as a user without rights here, standing in a folder of their own."""
-    for module in pkgutil.walk_packages(ganatomy.__path__, "ganatomy."):
-        importlib.import_module(module.name)  # they may not read the program's files either
-    ganatomy_here("report", place / "open" / "run", "--out", tempfile.mkdtemp(dir=place))  # what is imported late
     monkeypatch.setenv("GANATOMY_HOME", str(place / "home"))
 
     def run(*words: object, **env: str) -> object:

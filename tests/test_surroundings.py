@@ -320,17 +320,16 @@ def test_titles_are_put_together_again_where_a_locale_took_them_apart(run, tmp_p
     assert "<title>中文" in page.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("words", [["train", "--help"], ["data", "--help"], ["doctor", "{run}"]], ids=" ".join)
-def test_without_docstrings(run, words):
+@pytest.mark.parametrize("words", [["train", "--help"], ["data", "list"]], ids=" ".join)
+def test_without_docstrings(words):
     """`python -OO` drops them; parsing does not need them, and the help says what is missing."""
     done = subprocess.run(
-        [sys.executable, "-OO", "-m", "ganatomy", *(word.format(run=run) for word in words)],
+        [sys.executable, "-OO", "-m", "ganatomy", *words],
         capture_output=True,
         encoding="utf-8",
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    if words[0] != "doctor":
-        assert "Python runs with -OO" in done.stdout
     if words[0] == "train":
+        assert "Python runs with -OO" in done.stdout
         assert "--batch-size INT" in done.stdout
