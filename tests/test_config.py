@@ -14,7 +14,7 @@ from ganatomy.errors import ConfigError
 positive = st.integers(1, 10**6)
 rates = st.floats(min_value=1e-12, max_value=1e3)
 betas = st.floats(0, 1, exclude_max=True)
-text = st.text(st.characters(codec="utf-8"), max_size=10)
+text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=10)  # no path holds a NUL
 
 configs = st.builds(
     TrainConfig,
