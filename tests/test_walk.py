@@ -178,7 +178,7 @@ def test_the_training_film_needs_samples_of_this_run_only(run, tmp_path):
         ga.walk(tmp_path / "one")
     other = copy("other", 3)
     images.save_png(other / "samples" / "fixed-000000008.png", np.zeros((64, 64), np.uint8))
-    with pytest.raises(RunError, match="has 64 x 64 pixels, this run's samples have 224 x 224"):
+    with pytest.raises(RunError, match="has 64 x 64 pixels, expected are 224 x 224"):
         ga.walk(other, kind="film")
     (other / "samples" / "fixed-000000008.png").write_bytes(b"\x89PNG broken")
     with pytest.raises(RunError, match=r"fixed-000000008.png cannot be read as an image"):
