@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
@@ -48,6 +49,10 @@ GROUP_DESCRIPTIONS = {
     "data": "Data sets: list, get, inspect, import.",
     "features": "Feature networks of your own data: train.",
 }
+
+SILENT_SEC = 10.0
+"""How long a process that leaves the words to the first one stays: torchrun ends all others, also one that is about to
+speak, as soon as any fails. When the first one has spoken and failed, it ends this one."""
 
 registry = ConstructorRegistry()
 
@@ -173,6 +178,8 @@ def main(args: list[str] | None = None) -> NoReturn:
         if out.lost:
             console.say(f"ganatomy: what was to stand on standard output could not be written: {out.lost}.")
             code = code or 1
+    if args is None and code == 2 and not console.speaks_for_machine():
+        time.sleep(SILENT_SEC)
     sys.exit(code)
 
 
