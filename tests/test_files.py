@@ -122,12 +122,6 @@ def test_a_folder_that_is_read_only(tmp_path):
         files.make_folder(tmp_path)
 
 
-def test_run_names_differ():
-    names = {files.new_run_name("gan", 3) for _ in range(20)}
-    assert len(names) > 15  # four random hex digits
-    assert all(name.startswith("gan-s3-") for name in names)
-
-
 def test_one_writer_at_a_time(tmp_path):
     code = f"""
 import pathlib

@@ -72,21 +72,18 @@ def walk(
     walks.check(config, has_latents=latents is not None)
     path = Path(out) if out is not None else opened.folder / f"walk-{kind}.webp"
     _check_output(path, fps, scale)
-    with contextlib.ExitStack() as held:
-        if out is None:
-            held.enter_context(files.one_writer(opened.folder, "walk"))
-        return _film(opened, config, path, fps=fps, scale=scale, latents=latents, data_dir=data_dir)
+    return _film(opened, config, path, fps=fps, scale=scale, latents=latents, data_dir=data_dir, is_own=out is None)
 
 
 def _film(
     opened: Run, config: WalkConfig, path: Path, *, fps: float | None, scale: int | None, latents: Path | None,
-    data_dir: Path | None,
+    data_dir: Path | None, is_own: bool,
 ) -> Path:  # fmt: skip
-    """Make the film and write it."""
+    """Make the film and write it; `is_own` says that it goes into the run's folder, which is locked then."""
     from . import film, images
     from .latent import walks
 
-    kind = config.kind
+    kind, work = config.kind, None
     if kind == "film":
         frames, told = walks.training_film(opened, config)
         scale = _fitted(path, scale, len(frames), frames[0].shape)
@@ -97,9 +94,12 @@ def _film(
         told = f"{opened.name} at {snapshot.nimg:,} training images (snapshot {snapshot.sha256[:12]}){told}"
         num_columns, scale = _fit(opened, config, path, scale, len(z))
         files.make_folder(path.parent if film.ending(path) else path)
-        frames = console.show(walks.walk_frames(G, z, num_columns), f"walk {opened.name}") or []
-    durations = _durations(kind, len(frames), fps, film.ending(path))
-    film.save_animation(path, [images.enlarge(pixels, scale) for pixels in frames], durations)
+        work = walks.walk_frames(G, z, num_columns)
+    with files.one_writer(opened.folder, "walk") if is_own else contextlib.nullcontext():
+        if work is not None:
+            frames = console.show(work, f"walk {opened.name}") or []
+        durations = _durations(kind, len(frames), fps, film.ending(path))
+        film.save_animation(path, [images.enlarge(pixels, scale) for pixels in frames], durations)
     size = f"{scale * frames[0].shape[1]} x {scale * frames[0].shape[0]} px (--scale {scale})"
     console.say(f"{path}: {film.told_film(path, len(frames), size)}; {told}")
     return path

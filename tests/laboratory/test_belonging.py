@@ -88,7 +88,7 @@ def test_a_dissection_is_used_for_that_snapshot_and_configuration_only(run):
     config = DissectConfig(num_latents=8, seed=2)
     known = {
         **run.snapshot.words, "seed": 2, "num_latents": 8, "num_real": 90, "has_given_latents": False, "num_own": 0,
-        "pick": "random", "values": [0.1, 5.0, 20.0],
+        "pick": "random", "values": [0.1, 5.0, 20.0], "dims": [0], "edits": [],
     }  # fmt: skip
     wrong = [
         {"seed": 3}, {"num_latents": 9}, {"num_real": 10}, {"has_given_latents": True}, {"num_own": 1},

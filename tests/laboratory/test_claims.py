@@ -401,8 +401,9 @@ def test_evidence_is_read_from_run_folders(tmp_path):
     text = "".join(json.dumps(line) + "\n" for line in lines([1, 2], [3, 4]))
     (folder / "stats.jsonl").write_text(text, encoding="utf-8")
     (folder / "measure.json").write_text(json.dumps({"schema": 1, "scores": score(3)}), encoding="utf-8")
-    (folder / "dissect" / "dissect.json").write_text(json.dumps({"schema": 1, **evidence.record}), encoding="utf-8")
-    with pytest.raises(RunError, match=r"atlas\.safetensors is missing or damaged"):
+    record = {"schema": 1, "dims": [0], "edits": [], **evidence.record}
+    (folder / "dissect" / "dissect.json").write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(RunError, match=r"atlas\.safetensors cannot be read"):
         load_evidence(folder)
     (folder / "dissect" / "atlas.safetensors").write_bytes(safetensors.numpy.save(evidence.arrays))
     found = by_recipe([folder])["gan"][0]

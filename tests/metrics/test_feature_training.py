@@ -257,7 +257,7 @@ def test_a_damaged_checkpoint_falls_back_and_all_damaged_say_what_to_do(tmp_path
     (paths[1] / "state.safetensors").write_bytes(b"")
     with pytest.raises(Interrupted):
         train(data, folder=folder, say=said.append, should_stop=after(3))
-    assert "is damaged" in said[0]
+    assert any("is damaged" in line for line in said)
     assert "continuing after epoch 2 of 4." in said
     for path in paths:
         (path / "state.safetensors").write_bytes(b"")

@@ -224,7 +224,7 @@ def test_without_out_the_comparison_lies_among_the_runs(runs, tmp_path, monkeypa
 
 def test_a_damaged_record_is_named(tmp_path, runs):
     files.write_json(tmp_path / "compare.json", {"main": "fd"})
-    with pytest.raises(RunError, match=r"lacks scores, groups.*ganatomy compare"):
+    with pytest.raises(RunError, match=r"key 'scores' is missing.*ganatomy compare"):
         page.render([tmp_path])
 
 

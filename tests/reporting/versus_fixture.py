@@ -26,7 +26,7 @@ def scores(fd: float, precision: float, kd: float = 0.3) -> dict[str, Any]:
     about = {"num_gen": 10000, "num_real": 10000, "num_floor": 10000, "split": "test", "num_sets": 3}
     noise = {"spread_by": "sample sets"}
     return {
-        f"fd10k_test[{NETWORK}]": {"value": fd, "floor": 0.0412, "spread": 0.02 * fd, **about, **noise},
+        f"fd10k_test[{NETWORK}]": {"value": fd, "floor": 0.0412, "spread": 0.02 * abs(fd), **about, **noise},
         f"kd10k_test[{NETWORK}]": {"value": kd, "floor": -0.0004, "spread": 0.01, **about, **noise},
         f"precision10k_test[{NETWORK}]": {"value": precision, "floor": 0.74, "spread": 0.004, **about, **noise},
     }

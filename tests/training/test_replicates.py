@@ -139,7 +139,7 @@ def test_folders_that_hold_something_else(tmp_path):
         make(tmp_path / "other")
     assert sorted(path.name for path in (tmp_path / "other").iterdir()) == ["s1"]
     files.write_json(group.folder / files.GROUP_RECORD, {"seeds": []})
-    with pytest.raises(RunError, match="names no seeds"):
+    with pytest.raises(RunError, match=r"'seeds' is a list of 0, expected a list of at least 1"):
         replicates.open_group(group.folder)
 
 

@@ -191,7 +191,7 @@ PATHS = Kind(
     record(
         {
             **_HEAD, "num_pairs?": COUNT, "num_steps": POSITIVE, "num_class_latents?": COUNT, "num_class_paths?": COUNT,
-            "chi?": record({"mean": NUM, "sd": NUM}), "even_step?": maybe(SHARE),
+            "chi?": record({"mean": maybe(NUM), "sd": maybe(NUM)}), "even_step?": maybe(SHARE),
             "kinds": keyed(record({"by_num_steps?": _STEPS}, others=SPREAD), one_of("linear", "spherical")),
             "difference?": maybe(record({"shorter?": maybe(one_of("linear", "spherical"))}, others=SPREAD)),
             "measures?": keyed(ANY), "classes?": maybe(_PATHS_CLASSES), "figures?": maybe(_FILES),

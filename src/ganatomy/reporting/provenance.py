@@ -37,8 +37,8 @@ def stale(desk: Desk, run: RunRecord, kind: str) -> str:
 
 
 def _late_health(desk: Desk, run: RunRecord) -> str:
-    nimg, interval = (run.health or {}).get("nimg"), run.config.sample_nimg or 0
-    if not finite(nimg) or nimg + interval >= run.total_nimg:
+    nimg = (run.health or {}).get("nimg")
+    if not finite(nimg) or nimg + (run.config.sample_nimg or 0) >= run.total_nimg:
         return ""
     return desk.words("stale.health", run=desk.label(run), nimg=count(nimg), newest=count(run.total_nimg))
 
