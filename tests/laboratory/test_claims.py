@@ -11,6 +11,7 @@ from benchmarks.coverage import Cell, coverage
 from planted_evidence import VALUES, D, K, N, one, priors_record, rows_of, training
 from scipy import stats
 
+from ganatomy import files, presets
 from ganatomy.errors import RunError
 from ganatomy.laboratory import curves
 from ganatomy.laboratory.claims import decide_claims
@@ -396,7 +397,7 @@ def test_counts_resample_as_often_as_there_are_things():
 def test_evidence_is_read_from_run_folders(tmp_path):
     folder, evidence = tmp_path / "gan-s0", training()
     (folder / "dissect").mkdir(parents=True)
-    (folder / "config.json").write_text('{"schema": 1, "preset": "gan"}', encoding="utf-8")
+    files.write_json(folder / "config.json", presets.preset("gan").to_dict())
     assert load_evidence(folder) == Evidence("gan-s0")
     text = "".join(json.dumps(line) + "\n" for line in lines([1, 2], [3, 4]))
     (folder / "stats.jsonl").write_text(text, encoding="utf-8")
