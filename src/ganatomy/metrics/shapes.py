@@ -66,8 +66,8 @@ _PAIR = record({"gen": COUNT, "train": COUNT, "distance": SIZE})
 _NEAREST = record(
     {
         "num_gen": COUNT, "num_test": COUNT, "num_train": COUNT, "capped?": BOOL, "median_gen": SIZE,
-        "median_test": SIZE, "closer?": NUM, "too_close": SHARE, "expected": SHARE, "limit": NUM,
-        "pairs": each(_PAIR, least=1),
+        "median_test": SIZE, "closer?": NUM, "too_close": SHARE, "expected": SHARE, "limit": maybe(NUM),
+        "reach?": maybe(NUM), "untold?": maybe(TEXT), "pairs": each(_PAIR, least=1),
     }
 )  # fmt: skip
 MEASURED: dict[str, Shape] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..checked import COUNT, NUM, POSITIVE, SIZE, TEXT, Kind, each, keyed, maybe, one_of, record
+from ..checked import COUNT, NUM, POSITIVE, SIZE, TEXT, Kind, each, keyed, maybe, needing, one_of, record
 
 STATES = ("running", "finished", "interrupted", "diverged", "failed")
 
@@ -21,7 +21,13 @@ ENVIRONMENT = Kind(
     'write {"schema": 1} into it: then nothing is known of the machine the run began on',
 )
 STATS = Kind(
-    record({"cur_nimg": COUNT, "Timing/total_sec?": SIZE}, others=maybe(NUM)),
+    needing(
+        needing(
+            record({"cur_nimg": COUNT, "Timing/total_sec?": SIZE}, others=maybe(NUM)),
+            "Accuracy/real", "Accuracy/fake",
+        ),
+        "Accuracy/fake", "Accuracy/real",
+    ),
     "delete it: then its curves are lost, the run itself is not",
 )
 """One line; every value but the image count is a scalar."""
